@@ -1,0 +1,1 @@
+# Installation: components kernels, ops, nn.
