@@ -61,11 +61,12 @@ foreach(_root IN LISTS _candidates)
   endif()
 endforeach()
 
+list(JOIN _seen ", " _seen)
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_ROOT_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "give LIBTORCH_ROOT or run scripts/setup; seen: ${_seen}")
+  REASON_FAILURE_MESSAGE "give LIBTORCH_ROOT or run scripts/setup (seen: ${_seen})")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   set(_lib "${LibTorch_ROOT_DIR}/lib")
