@@ -49,6 +49,7 @@ struct Execution {
   std::optional<Isa> isa;
   Form form = Form::automatic;
   ParallelFor parallel = parallel_for;
+  int width = parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
 };
 
 /// A tensor [B, T, heads, width] whose last stride is 1; other strides in elements, any value for inputs.

@@ -14,6 +14,9 @@ using ParallelFor = std::function<void(int64_t n, const std::function<void(int64
 /// OpenMP's threads (std::thread where the library is built for the thread sanitizer).
 COSFORMER_API void parallel_for(int64_t n, const std::function<void(int64_t)>& task);
 
+/// How many tasks parallel_for runs at once at most.
+COSFORMER_API int parallel_width();
+
 /// One thread, in order.
 COSFORMER_API void serial_for(int64_t n, const std::function<void(int64_t)>& task);
 
