@@ -36,7 +36,7 @@ struct AttentionShape {
 };
 
 struct AttentionOptions {
-  std::optional<int64_t> horizon;  ///< M >= 1, or none: no re-weighting
+  std::optional<int64_t> horizon = {};  ///< M >= 1, or none: no re-weighting
   bool causal = false;
   FeatureMap feature_map = FeatureMap::relu;
   float eps = 1e-6F;  ///< lower bound of the denominator, > 0
@@ -46,7 +46,7 @@ struct AttentionOptions {
 
 /// How to run: instruction set (none: selected_isa()), form and threads.
 struct Execution {
-  std::optional<Isa> isa;
+  std::optional<Isa> isa = {};
   Form form = Form::automatic;
   ParallelFor parallel = parallel_for;
   int width = parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
@@ -63,12 +63,12 @@ struct View {
 /// T is float, or double for the reference.
 template <class T>
 struct AttentionForward {
-  AttentionShape shape;
-  AttentionOptions options;
-  View<const T> query;  ///< [B, Tq, H, K]
-  View<const T> key;    ///< [B, Tk, G, K]
-  View<const T> value;  ///< [B, Tk, G, V]
-  View<T> output;       ///< [B, Tq, H, V]
+  AttentionShape shape = {};
+  AttentionOptions options = {};
+  View<const T> query = {};  ///< [B, Tq, H, K]
+  View<const T> key = {};    ///< [B, Tk, G, K]
+  View<const T> value = {};  ///< [B, Tk, G, V]
+  View<T> output = {};       ///< [B, Tq, H, V]
   T* denominator = nullptr;  ///< [B, Tq, H] contiguous: sum_j w_ij before the clamp; null where not wanted
 
   /// Position of row 0 of each sequence, [B]; null: 0. The state below stands before that position.
@@ -84,19 +84,19 @@ struct AttentionForward {
 /// Arguments of a backward pass: inputs and results of the forward pass, the incoming gradients, and the gradients.
 template <class T>
 struct AttentionBackward {
-  AttentionShape shape;
-  AttentionOptions options;
-  View<const T> query, key, value;  ///< as in the forward pass
-  View<const T> output;             ///< [B, Tq, H, V], the forward pass's result
+  AttentionShape shape = {};
+  AttentionOptions options = {};
+  View<const T> query = {}, key = {}, value = {};  ///< as in the forward pass
+  View<const T> output = {};        ///< [B, Tq, H, V], the forward pass's result
   const T* denominator = nullptr;   ///< [B, Tq, H], the forward pass's result
-  View<const T> d_output;           ///< [B, Tq, H, V]
+  View<const T> d_output = {};      ///< [B, Tq, H, V]
   const int64_t* position = nullptr;
   const T* S = nullptr;  ///< as in the forward pass
   const T* z = nullptr;
   const T* dS_out = nullptr;  ///< gradient of S_out [B, G, N, K, V]; null: zero
   const T* dz_out = nullptr;  ///< gradient of z_out [B, G, N, K]; null: zero
 
-  View<T> d_query, d_key, d_value;  ///< shapes of query, key, value
+  View<T> d_query = {}, d_key = {}, d_value = {};  ///< shapes of query, key, value
   T* dS = nullptr;                  ///< gradient of S; null where not wanted
   T* dz = nullptr;                  ///< gradient of z; null where not wanted
 };
@@ -104,10 +104,10 @@ struct AttentionBackward {
 /// One token for each sequence, its state advanced in place (inference): S += k~ v^T, z += k~, position += 1.
 template <class T>
 struct AttentionStep {
-  AttentionShape shape;  ///< Tq = Tk = 1
-  AttentionOptions options;
-  View<const T> query, key, value;
-  View<T> output;
+  AttentionShape shape = {};  ///< Tq = Tk = 1
+  AttentionOptions options = {};
+  View<const T> query = {}, key = {}, value = {};
+  View<T> output = {};
   T* S = nullptr;               ///< [B, G, N, K, V]
   T* z = nullptr;               ///< [B, G, N, K]
   int64_t* position = nullptr;  ///< [B]

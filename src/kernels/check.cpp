@@ -25,8 +25,8 @@ void check(const AttentionShape& shape, const AttentionOptions& options, const i
   require_size("G", s.G);
   require_size("K", s.K);
   require_size("V", s.V);
-  require(s.G == 0 ? s.H == 0 : s.H % s.G == 0, "H must be a multiple of G = " + std::to_string(s.G) + ", got H = " +
-                                                    std::to_string(s.H));
+  require(s.G == 0 ? s.H == 0 : s.H % s.G == 0,
+          "H must be a multiple of G = " + std::to_string(s.G) + ", got H = " + std::to_string(s.H));
   require(!options.causal || s.Tq == s.Tk, "causal needs as many queries as keys, got Tq = " +
                                                std::to_string(s.Tq) + ", Tk = " + std::to_string(s.Tk));
   require(std::isfinite(options.eps) && options.eps > 0,
@@ -36,7 +36,8 @@ void check(const AttentionShape& shape, const AttentionOptions& options, const i
   const int64_t length = s.Tq > s.Tk ? s.Tq : s.Tk;
   for (int64_t b = 0; b < s.B; ++b) {
     const int64_t first = position ? position[b] : 0;
-    require(first >= 0, "position must be >= 0, got " + std::to_string(first) + " in row " + std::to_string(b));
+    require(first >= 0,
+            "position must be >= 0, got " + std::to_string(first) + " in row " + std::to_string(b));
     if (options.horizon && length > 0) {
       require(first <= *options.horizon - length,
               "position must stay below horizon = " + std::to_string(*options.horizon) + ", got position " +

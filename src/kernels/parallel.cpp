@@ -13,7 +13,9 @@ namespace cosformer {
 
 #ifdef COSFORMER_STD_THREADS
 
-int parallel_width() { return std::max(2U, std::thread::hardware_concurrency()); }
+int parallel_width() {
+  return std::max(2U, std::thread::hardware_concurrency());
+}
 
 void parallel_for(int64_t n, const std::function<void(int64_t)>& task) {
   if (n <= 1) return serial_for(n, task);
@@ -29,7 +31,9 @@ void parallel_for(int64_t n, const std::function<void(int64_t)>& task) {
 
 #else
 
-int parallel_width() { return omp_get_max_threads(); }
+int parallel_width() {
+  return omp_get_max_threads();
+}
 
 void parallel_for(int64_t n, const std::function<void(int64_t)>& task) {
   if (n <= 1) return serial_for(n, task);

@@ -8,8 +8,8 @@
 namespace cosformer::cpu {
 namespace {
 
-/// cos and sin of theta for positions first, first + 1, ...; a sine and cosine are computed once for every kStretch
-/// positions, the others by angle addition in double (error some 1e-16, far below float's).
+/// cos and sin of theta for positions first, first + 1, ...; a sine and cosine are computed once for every
+/// kStretch positions, the others by angle addition in double (error some 1e-16, far below float's).
 class Waves {
  public:
   explicit Waves(int64_t horizon) : step_(std::numbers::pi / (2.0 * static_cast<double>(horizon))) {
@@ -17,10 +17,12 @@ class Waves {
   }
 
   void fill(int64_t first, int64_t count, float* cos, float* sin) const {
-    // Stretches begin at multiples of kStretch, so a position's value does not depend on where the call starts.
+    // Stretches begin at multiples of kStretch, so a position's value does not depend on where the call
+    // starts.
     for (int64_t t = first; t < first + count;) {
       const int64_t base = t - t % kStretch;
-      const double c = std::cos(step_ * static_cast<double>(base)), s = std::sin(step_ * static_cast<double>(base));
+      const double c = std::cos(step_ * static_cast<double>(base)),
+                   s = std::sin(step_ * static_cast<double>(base));
       const int64_t end = std::min(base + kStretch, first + count);
       for (; t < end; ++t) {
         const auto& [fine_cos, fine_sin] = fine_[t - base];
@@ -38,7 +40,8 @@ class Waves {
 
 }  // namespace
 
-Angles::Angles(std::optional<int64_t> horizon, const int64_t* position, int64_t B, int64_t length) : length_(length) {
+Angles::Angles(std::optional<int64_t> horizon, const int64_t* position, int64_t B, int64_t length)
+    : length_(length) {
   if (!horizon) return;
   shared_ = !position || std::all_of(position, position + B, [&](int64_t p) { return p == position[0]; });
   const Waves waves(*horizon);

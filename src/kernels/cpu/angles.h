@@ -6,8 +6,8 @@
 
 namespace cosformer::cpu {
 
-/// cos(theta_t), sin(theta_t) of rows of sequences, theta_t = pi t / (2 M): computed in double, rounded once. Sequences
-/// that start at the same position share a table. Empty without a horizon.
+/// cos(theta_t), sin(theta_t) of rows of sequences, theta_t = pi t / (2 M): computed in double, rounded once.
+/// Sequences that start at the same position share a table. Empty without a horizon.
 class Angles {
  public:
   Angles(std::optional<int64_t> horizon, const int64_t* position, int64_t B, int64_t length);
@@ -26,7 +26,8 @@ class Angles {
   std::vector<float> cos_, sin_;
 };
 
-/// cos(pi d / (2 M)) for |d| < length: the weight of two positions by their distance. Empty without a horizon.
+/// cos(pi d / (2 M)) for |d| < length: the weight of two positions by their distance. Empty without a
+/// horizon.
 class Toeplitz {
  public:
   Toeplitz(std::optional<int64_t> horizon, int64_t length);

@@ -29,7 +29,9 @@ Rows rows_of(const View<T>& view, int64_t b, int64_t h, bool relu = false) {
   return {.data = head_data(view, b, h), .stride = view.time_stride, .relu = relu};
 }
 
-int64_t round_to_block(int64_t n) { return std::max<int64_t>(1, (n + cpu::kBlock - 1) / cpu::kBlock) * cpu::kBlock; }
+int64_t round_to_block(int64_t n) {
+  return std::max<int64_t>(1, (n + cpu::kBlock - 1) / cpu::kBlock) * cpu::kBlock;
+}
 
 void check_float(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position) {
   check(shape, options, position);
@@ -42,7 +44,8 @@ void check_float(const AttentionShape& shape, const AttentionOptions& options, c
 /// What all sweeps of one call share.
 class Call {
  public:
-  Call(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position, const Execution& execution)
+  Call(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position,
+       const Execution& execution)
       : shape_(shape),
         options_(options),
         execution_(execution),
@@ -83,9 +86,16 @@ class Call {
       });
       return;
     }
-    cpu::NonCausal all{.heads = heads(), .parts = parts, .queries = queries, .keys = keys, .K = X,
-                       .N = options_.states(), .quadratic = quadratic_, .with_z = with_z};
-    cpu::run_non_causal(level_, all, execution_, [&](int64_t head, int64_t part) { return make(head, part, parts); });
+    cpu::NonCausal all{.heads = heads(),
+                       .parts = parts,
+                       .queries = queries,
+                       .keys = keys,
+                       .K = X,
+                       .N = options_.states(),
+                       .quadratic = quadratic_,
+                       .with_z = with_z};
+    cpu::run_non_causal(level_, all, execution_,
+                        [&](int64_t head, int64_t part) { return make(head, part, parts); });
   }
 
   /// run() with the order of rows reversed: causal sums then go over the rows that follow.
@@ -139,7 +149,8 @@ cpu::StateView state_by_key(const float* S, const float* z, int64_t state, int64
 }
 
 /// Tokens one after another through the recurrence, S_out and z_out advanced in place.
-void forward_recurrent(const AttentionForward<float>& args, const Execution& execution, const cpu::Level& level) {
+void forward_recurrent(const AttentionForward<float>& args, const Execution& execution,
+                       const cpu::Level& level) {
   const auto& [B, Tq, Tk, H, G, K, V] = args.shape;
   const int64_t N = args.options.states(), S_floats = N * K * V, z_floats = N * K;
   const cpu::Angles angles(args.options.horizon, args.position, B, Tq);
@@ -149,8 +160,13 @@ void forward_recurrent(const AttentionForward<float>& args, const Execution& exe
   const int64_t H_ = H, Tq_ = Tq, K_ = K, V_ = V;
   execution.parallel(B * H, [&](int64_t task) {
     const int64_t b = task / H_, h = task % H_;
-    cpu::Step step{.K = K_, .V = V_, .N = N, .relu = args.options.feature_map == FeatureMap::relu,
-                   .eps = args.options.eps, .S = S + task * S_floats, .z = z + task * z_floats};
+    cpu::Step step{.K = K_,
+                   .V = V_,
+                   .N = N,
+                   .relu = args.options.feature_map == FeatureMap::relu,
+                   .eps = args.options.eps,
+                   .S = S + task * S_floats,
+                   .z = z + task * z_floats};
     for (int64_t i = 0; i < S_floats; ++i) step.S[i] = args.S ? args.S[task * S_floats + i] : 0;
     for (int64_t i = 0; i < z_floats; ++i) step.z[i] = args.z ? args.z[task * z_floats + i] : 0;
     for (int64_t t = 0; t < Tq_; ++t) {
@@ -284,19 +300,27 @@ void attention_backward(const AttentionBackward<float>& args, const Execution& e
 
 void attention_step(const AttentionStep<float>& args, const Execution& execution) {
   if (args.shape.Tq != 1 || args.shape.Tk != 1) {
-    throw ShapeError("attention_step: Tq and Tk must be 1, got Tq = " + std::to_string(args.shape.Tq) + ", Tk = " +
-                     std::to_string(args.shape.Tk));
+    throw ShapeError("attention_step: Tq and Tk must be 1, got Tq = " + std::to_string(args.shape.Tq) +
+                     ", Tk = " + std::to_string(args.shape.Tk));
   }
   check_float(args.shape, args.options, args.position);
-  const int64_t B = args.shape.B, H = args.shape.H, K = args.shape.K, V = args.shape.V, N = args.options.states();
+  const int64_t B = args.shape.B, H = args.shape.H, K = args.shape.K, V = args.shape.V,
+                N = args.options.states();
   const cpu::Level& level = cpu::level(execution.isa ? *execution.isa : selected_isa());
   const cpu::Angles angles(args.options.horizon, args.position, B, 1);
   const auto task = [&](int64_t head) {
     const int64_t b = head / H, h = head % H;
-    cpu::Step step{.K = K, .V = V, .N = N, .relu = args.options.feature_map == FeatureMap::relu,
-                   .eps = args.options.eps, .query = head_data(args.query, b, h), .key = head_data(args.key, b, h),
-                   .value = head_data(args.value, b, h), .out = head_data(args.output, b, h),
-                   .S = args.S + head * N * K * V, .z = args.z + head * N * K};
+    cpu::Step step{.K = K,
+                   .V = V,
+                   .N = N,
+                   .relu = args.options.feature_map == FeatureMap::relu,
+                   .eps = args.options.eps,
+                   .query = head_data(args.query, b, h),
+                   .key = head_data(args.key, b, h),
+                   .value = head_data(args.value, b, h),
+                   .out = head_data(args.output, b, h),
+                   .S = args.S + head * N * K * V,
+                   .z = args.z + head * N * K};
     if (angles.cos(b)) {
       step.cos = *angles.cos(b);
       step.sin = *angles.sin(b);

@@ -10,7 +10,8 @@
 namespace cosformer::cpu {
 
 const Level& COSFORMER_JOIN(level_, COSFORMER_LEVEL)() {
-  static constexpr Level kLevel = {causal, dense, accumulate, read, step, row_terms, scratch_floats, packed_state_floats};
+  static constexpr Level kLevel = {causal, dense,     accumulate,     read,
+                                   step,   row_terms, scratch_floats, packed_state_floats};
   return kLevel;
 }
 

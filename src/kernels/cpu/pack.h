@@ -17,8 +17,12 @@ COSFORMER_INLINE Vec load_transformed(const float* p, int64_t count, bool use_re
   return v * scale;
 }
 
-COSFORMER_INLINE float scale_of(const Rows& rows, int64_t r) { return rows.scale ? rows.scale[r * rows.step] : 1.0F; }
-COSFORMER_INLINE float extra_of(const Rows& rows, int64_t r) { return rows.extra[r * rows.extra_step]; }
+COSFORMER_INLINE float scale_of(const Rows& rows, int64_t r) {
+  return rows.scale ? rows.scale[r * rows.step] : 1.0F;
+}
+COSFORMER_INLINE float extra_of(const Rows& rows, int64_t r) {
+  return rows.extra[r * rows.extra_step];
+}
 
 /// Rows [first, first + count) transposed: target [width (+1)][R]; lanes beyond count are zero.
 void pack_transposed(float* target, const Rows& rows, int64_t first, int64_t count, int64_t width) {
@@ -29,8 +33,8 @@ void pack_transposed(float* target, const Rows& rows, int64_t first, int64_t cou
 #pragma GCC unroll 16
       for (int r = 0; r < W; ++r) {
         const int64_t row = group * W + r;
-        block[r] = row < count ? load_transformed(rows.data + (first + row) * rows.stride + c, columns, rows.relu,
-                                                  scale_of(rows, first + row))
+        block[r] = row < count ? load_transformed(rows.data + (first + row) * rows.stride + c, columns,
+                                                  rows.relu, scale_of(rows, first + row))
                                : zero();
       }
       transpose(block);
@@ -46,9 +50,10 @@ void pack_transposed(float* target, const Rows& rows, int64_t first, int64_t cou
   }
 }
 
-/// Rows [first, first + count), columns [c_begin, c_end) and the extra column, as target [padded_count][ld], zero beyond.
-void pack_rows(float* target, int64_t ld, const Rows& rows, int64_t first, int64_t count, int64_t padded_count,
-               int64_t c_begin, int64_t c_end) {
+/// Rows [first, first + count), columns [c_begin, c_end) and the extra column, as target [padded_count][ld],
+/// zero beyond.
+void pack_rows(float* target, int64_t ld, const Rows& rows, int64_t first, int64_t count,
+               int64_t padded_count, int64_t c_begin, int64_t c_end) {
   const int64_t width = c_end - c_begin;
   for (int64_t r = 0; r < padded_count; ++r) {
     float* out = target + r * ld;
@@ -66,7 +71,8 @@ void pack_rows(float* target, int64_t ld, const Rows& rows, int64_t first, int64
 }
 
 /// target [count][ld] = source [count][ld], row r times factor[r * step].
-void scale_rows(float* target, const float* source, int64_t ld, int64_t count, const float* factor, int64_t step) {
+void scale_rows(float* target, const float* source, int64_t ld, int64_t count, const float* factor,
+                int64_t step) {
   for (int64_t r = 0; r < count; ++r) {
     const float f = factor[r * step];
     for (int64_t c = 0; c < ld; c += W) store(target + r * ld + c, load(source + r * ld + c) * f);

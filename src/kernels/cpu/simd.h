@@ -1,7 +1,8 @@
 #pragma once
 
-// Vectors of the instruction set that this translation unit is compiled for, through the compiler's vector extension:
-// the same source for every set. Everything has internal linkage, since code of one set must never serve another.
+// Vectors of the instruction set that this translation unit is compiled for, through the compiler's vector
+// extension: the same source for every set. Everything has internal linkage, since code of one set must never
+// serve another.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,13 +25,23 @@ typedef float Vec __attribute__((vector_size(W * 4)));
 typedef float UnalignedVec __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef int32_t IntVec __attribute__((vector_size(W * 4)));
 
-COSFORMER_INLINE Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
-COSFORMER_INLINE void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
-COSFORMER_INLINE Vec broadcast(float x) { return x - Vec{}; }
-COSFORMER_INLINE Vec zero() { return Vec{}; }
+COSFORMER_INLINE Vec load(const float* p) {
+  return *reinterpret_cast<const UnalignedVec*>(p);
+}
+COSFORMER_INLINE void store(float* p, Vec v) {
+  *reinterpret_cast<UnalignedVec*>(p) = v;
+}
+COSFORMER_INLINE Vec broadcast(float x) {
+  return x - Vec{};
+}
+COSFORMER_INLINE Vec zero() {
+  return Vec{};
+}
 
 /// relu that keeps NaN.
-COSFORMER_INLINE Vec relu(Vec v) { return v < zero() ? zero() : v; }
+COSFORMER_INLINE Vec relu(Vec v) {
+  return v < zero() ? zero() : v;
+}
 
 /// First `count` lanes from memory, the rest zero.
 COSFORMER_INLINE Vec load_partial(const float* p, int64_t count) {
@@ -82,8 +93,12 @@ COSFORMER_INLINE void transpose(Vec (&rows)[W]) {
   transpose_step<1>(rows);
 }
 
-COSFORMER_INLINE int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-COSFORMER_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+COSFORMER_INLINE int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+COSFORMER_INLINE int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
 
 }  // namespace
 }  // namespace cosformer::cpu

@@ -66,8 +66,9 @@ void step(const Step& s) {
   for (; column < s.V; column += W) step_columns<1>(s, column, smaller(W, s.V - column), inverse);
 }
 
-void row_terms(int64_t rows, int64_t V, const float* out, int64_t out_stride, const float* d_out, int64_t d_out_stride,
-               const float* denominator, int64_t denominator_stride, float eps, float* scale, float* delta) {
+void row_terms(int64_t rows, int64_t V, const float* out, int64_t out_stride, const float* d_out,
+               int64_t d_out_stride, const float* denominator, int64_t denominator_stride, float eps,
+               float* scale, float* delta) {
   for (int64_t r = 0; r < rows; ++r) {
     const float* a = out + r * out_stride;
     const float* b = d_out + r * d_out_stride;

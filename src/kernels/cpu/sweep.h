@@ -10,8 +10,8 @@
 //   gradient of k     v           1        do / den  delta    phi(q)   backward
 //   gradient of v     phi(k)               phi(q)             do/den   backward
 //
-// Backward order is forward order on reversed rows: negative strides. Everything here is plain data, the same for every
-// instruction set.
+// Backward order is forward order on reversed rows: negative strides. Everything here is plain data, the same
+// for every instruction set.
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ namespace cosformer::cpu {
 /// Rows of a matrix and what is done to each on the way into the kernel.
 struct Rows {
   const float* data = nullptr;
-  int64_t stride = 0;            ///< between rows, elements; may be negative
+  int64_t stride = 0;  ///< between rows, elements; may be negative
   bool relu = false;
   const float* scale = nullptr;  ///< factor of row r: scale[r * step]; null: 1
   const float* extra = nullptr;  ///< one more column, a_i or b_j: extra[r * extra_step]; null: none
@@ -39,10 +39,10 @@ struct StateView {
 /// One head of one sequence; columns [u_begin, u_end) of the output.
 struct Sweep {
   int64_t queries = 0, keys = 0;
-  int64_t X = 0;                      ///< contraction width without the extra column
-  int64_t u_begin = 0, u_end = 0;     ///< u_begin a multiple of kColumnAlign
-  int64_t N = 1;                      ///< states
-  int64_t chunk = 16;                 ///< keys between two updates of the state, a multiple of 16
+  int64_t X = 0;                   ///< contraction width without the extra column
+  int64_t u_begin = 0, u_end = 0;  ///< u_begin a multiple of kColumnAlign
+  int64_t N = 1;                   ///< states
+  int64_t chunk = 16;              ///< keys between two updates of the state, a multiple of 16
   Rows x, y, u;
 
   /// cos(theta), sin(theta) of row r at [r * angle_step]; unused with N = 1.
@@ -56,15 +56,16 @@ struct Sweep {
 
   float* out = nullptr;  ///< row i at out + i * out_stride, column u at [u]
   int64_t out_stride = 0;
-  bool normalize = false;        ///< divide by max(sum_j w_ij, eps)
+  bool normalize = false;  ///< divide by max(sum_j w_ij, eps)
   float eps = 0;
-  float* denominator = nullptr;  ///< with normalize: row i's sum at [i * denominator_stride]; null: not wanted
+  float* denominator =
+      nullptr;  ///< with normalize: row i's sum at [i * denominator_stride]; null: not wanted
   int64_t denominator_stride = 0;
-  const float* gate = nullptr;   ///< where gate_i <= 0, out_i becomes 0 (relu's derivative); null: none
+  const float* gate = nullptr;  ///< where gate_i <= 0, out_i becomes 0 (relu's derivative); null: none
   int64_t gate_stride = 0;
 
-  /// States before the first and after the last row; data null: empty, not wanted. z [N][K] of the forward pass, whose
-  /// denominators are one more column of u.
+  /// States before the first and after the last row; data null: empty, not wanted. z [N][K] of the forward
+  /// pass, whose denominators are one more column of u.
   StateView first, last;
   const float* z_first = nullptr;
   float* z_last = nullptr;
@@ -89,7 +90,8 @@ struct Step {
   float* z = nullptr;
 };
 
-/// Kernels of one instruction set. `scratch` holds scratch_floats(...) floats, aligned to 64 bytes, of any content.
+/// Kernels of one instruction set. `scratch` holds scratch_floats(...) floats, aligned to 64 bytes, of any
+/// content.
 struct Level {
   /// Causal: query i sees keys 0 to i. With chunk >= keys this is the quadratic form.
   void (*causal)(const Sweep& sweep, float* scratch);

@@ -1,8 +1,9 @@
 #pragma once
 
-// A sweep over the chunks of one head (docs/kernels.md). A chunk's keys and values are packed once; for each block of R
-// queries: x transposed, scores with all keys of the chunk that the block sees, then for each panel of columns the block
-// is read and, at the chunk's last block, the panel of the state is updated while it lies in the first-level cache.
+// A sweep over the chunks of one head (docs/kernels.md). A chunk's keys and values are packed once; for each
+// block of R queries: x transposed, scores with all keys of the chunk that the block sees, then for each
+// panel of columns the block is read and, at the chunk's last block, the panel of the state is updated while
+// it lies in the first-level cache.
 
 #include "kernels/cpu/tiles.h"
 
@@ -11,14 +12,14 @@ namespace {
 
 /// Sizes that follow from a sweep, and where its buffers lie in the scratch memory.
 struct Plan {
-  int64_t width;     // contraction width with the extra column
-  int64_t ld_y;      // width padded to whole vectors
-  int64_t rows;      // rows of the state: width padded to kStateRows
-  int64_t columns;   // u_end - u_begin
-  int64_t ld_u;      // columns padded to whole vectors
-  int64_t keys;      // keys of a chunk, padded to R
+  int64_t width;    // contraction width with the extra column
+  int64_t ld_y;     // width padded to whole vectors
+  int64_t rows;     // rows of the state: width padded to kStateRows
+  int64_t columns;  // u_end - u_begin
+  int64_t ld_u;     // columns padded to whole vectors
+  int64_t keys;     // keys of a chunk, padded to R
   float *xT, *y, *u, *u_cos, *u_sin, *scores, *state, *z;
-  int64_t floats;    // of scratch memory
+  int64_t floats;  // of scratch memory
 };
 
 Plan make_plan(const Sweep& s, float* scratch) {
@@ -45,7 +46,9 @@ Plan make_plan(const Sweep& s, float* scratch) {
   return p;
 }
 
-int64_t scratch_floats(const Sweep& s) { return make_plan(s, nullptr).floats; }
+int64_t scratch_floats(const Sweep& s) {
+  return make_plan(s, nullptr).floats;
+}
 
 int64_t packed_state_floats(const Sweep& s) {
   const Plan p = make_plan(s, nullptr);
@@ -69,7 +72,8 @@ void convert_state(const Sweep& s, const Plan& p, const StateView& view) {
     float* packed = panel_of(p.state, p, s.N, column);
     for (int64_t n = 0; n < s.N; ++n) {
       for (int64_t k = 0; k < p.width; ++k) {
-        float* source = k < s.X ? view.data + n * view.n_stride + k * view.x_stride : view.extra + n * view.extra_n_stride;
+        float* source = k < s.X ? view.data + n * view.n_stride + k * view.x_stride
+                                : view.extra + n * view.extra_n_stride;
         const int64_t step = k < s.X ? view.u_stride : view.extra_u_stride;
         float* row = packed + (k * s.N + n) * panel;
         for (int64_t c = 0; c < smaller(panel, p.columns - column); ++c) {
@@ -113,7 +117,8 @@ void pack_keys(const Sweep& s, const Plan& p, int64_t first, int64_t count, bool
 }
 
 template <int N, int V>
-COSFORMER_INLINE void update_panel(const Sweep& s, const Plan& p, float* state, int64_t column, int64_t count) {
+COSFORMER_INLINE void update_panel(const Sweep& s, const Plan& p, float* state, int64_t column,
+                                   int64_t count) {
   const float* const u[2] = {(N == 2 ? p.u_cos : p.u) + column, p.u_sin + column};
   float* panel = panel_of(state, p, s.N, column);
   for (int64_t k = 0; k < p.rows; k += kTileRows) {
@@ -182,7 +187,8 @@ COSFORMER_INLINE void score_block(const Sweep& s, const Plan& p, const Block& bl
 }
 
 /// sum_j w_ij of the block, from the scores and from z; sets block.inverse.
-COSFORMER_INLINE void finish_denominators(const Sweep& s, const Plan& p, Block& block, Vec (&denominators)[L]) {
+COSFORMER_INLINE void finish_denominators(const Sweep& s, const Plan& p, Block& block,
+                                          Vec (&denominators)[L]) {
 #pragma GCC unroll 4
   for (int l = 0; l < L; ++l) {
     if (block.inter) {
@@ -206,7 +212,8 @@ COSFORMER_INLINE void finish_denominators(const Sweep& s, const Plan& p, Block& 
 
 /// Reads one panel for the block's rows and writes the output.
 template <int N, int V>
-COSFORMER_INLINE void read_panel(const Sweep& s, const Plan& p, const Block& block, const float* state, int64_t column) {
+COSFORMER_INLINE void read_panel(const Sweep& s, const Plan& p, const Block& block, const float* state,
+                                 int64_t column) {
   ReadTile tile;
   tile.xT = p.xT;
   tile.width = p.width;
@@ -245,7 +252,8 @@ COSFORMER_INLINE void read_panel(const Sweep& s, const Plan& p, const Block& blo
   }
 }
 
-/// Reads all panels for the block and, with update_keys > 0, takes that many packed keys into each panel after it.
+/// Reads all panels for the block and, with update_keys > 0, takes that many packed keys into each panel
+/// after it.
 template <int N>
 void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys) {
   for (int64_t column = 0; column < p.ld_u; column += kPanel) {

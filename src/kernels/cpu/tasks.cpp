@@ -8,13 +8,15 @@ namespace {
 
 constexpr std::align_val_t kCacheLine{64};
 
-/// Keys whose partial state is summed on its own. A fixed number, so that the order of summation depends on the number
-/// of keys alone; states of segments then cost at most K N / (2 kSegment) of the keys' memory.
+/// Keys whose partial state is summed on its own. A fixed number, so that the order of summation depends on
+/// the number of keys alone; states of segments then cost at most K N / (2 kSegment) of the keys' memory.
 constexpr int64_t kSegment = 2048;
 /// Queries of one task.
 constexpr int64_t kStretch = 512;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
 /// The part of a sweep that begins at key `first`.
 Sweep from_key(Sweep s, int64_t first, int64_t count) {
@@ -46,7 +48,9 @@ Sweep from_query(Sweep s, int64_t first, int64_t count) {
 
 }  // namespace
 
-void Buffer::Free::operator()(float* p) const { ::operator delete[](p, kCacheLine); }
+void Buffer::Free::operator()(float* p) const {
+  ::operator delete[](p, kCacheLine);
+}
 
 Buffer::Buffer(int64_t floats) : size_(floats) {
   const auto bytes = static_cast<size_t>(std::max<int64_t>(floats, 1)) * sizeof(float);
@@ -69,7 +73,8 @@ int64_t column_parts(int64_t heads, int64_t U, int width) {
   for (int64_t parts = 1; parts <= most; ++parts) {
     if (ceil_div(most, ceil_div(most, parts)) != parts) continue;  // the same ranges as fewer parts
     // Each part repeats the packing and the scores, about a tenth of a head's work.
-    const double part_time = 0.1 + 0.9 * static_cast<double>(ceil_div(most, parts)) / static_cast<double>(most);
+    const double part_time =
+        0.1 + 0.9 * static_cast<double>(ceil_div(most, parts)) / static_cast<double>(most);
     const double time = static_cast<double>(ceil_div(heads * parts, width)) * part_time;
     if (time < 0.95 * best_time) {
       best_time = time;
@@ -103,7 +108,8 @@ void run_non_causal(const Level& level, const NonCausal& run, const Execution& e
   if (run.quadratic) {
     execution.parallel(columns * stretches, [&](int64_t task) {
       const int64_t first = task % stretches * kStretch, c = task / stretches;
-      Sweep s = from_query(make(c / run.parts, c % run.parts), first, std::min(kStretch, run.queries - first));
+      Sweep s =
+          from_query(make(c / run.parts, c % run.parts), first, std::min(kStretch, run.queries - first));
       s.chunk = std::max<int64_t>(kBlock, ceil_div(run.keys, kBlock) * kBlock);
       level.dense(s, thread_scratch(level.scratch_floats(s)));
     });

@@ -25,8 +25,8 @@ class Buffer {
 /// Scratch memory of the calling thread, grown when needed and kept for its next task.
 float* thread_scratch(int64_t floats);
 
-/// Into how many column ranges the output of width U is cut so that `heads` sweeps keep `width` threads busy. Bits do not
-/// depend on it: every column is computed alone.
+/// Into how many column ranges the output of width U is cut so that `heads` sweeps keep `width` threads busy.
+/// Bits do not depend on it: every column is computed alone.
 int64_t column_parts(int64_t heads, int64_t U, int width);
 
 /// Columns of part i of n: [begin, end), multiples of kColumnAlign but for the last end.
@@ -35,8 +35,8 @@ void set_columns(Sweep& sweep, int64_t U, int64_t part, int64_t parts);
 /// Reverses the order of rows: row r becomes row rows - 1 - r.
 void reverse(Rows& rows, int64_t count);
 
-/// A whole non-causal sweep over many heads: states of key segments in parallel, their sum in order, then queries in
-/// parallel. make(head, part) gives the sweep of a head's columns.
+/// A whole non-causal sweep over many heads: states of key segments in parallel, their sum in order, then
+/// queries in parallel. make(head, part) gives the sweep of a head's columns.
 struct NonCausal {
   int64_t heads = 0, parts = 1;
   int64_t queries = 0, keys = 0, K = 0, N = 1;

@@ -8,8 +8,8 @@ namespace cosformer::cpu {
 namespace {
 
 // Rows and vectors of a read or update tile, keys of a score tile. With two states a read tile holds
-// 2 * kTileRows * kPanelVectors accumulators: 16 of the 32 registers of AVX-512, 8 of the 16 of AVX2 and SSE; two FMA
-// ports of latency 4 need 8 in flight.
+// 2 * kTileRows * kPanelVectors accumulators: 16 of the 32 registers of AVX-512, 8 of the 16 of AVX2 and SSE;
+// two FMA ports of latency 4 need 8 in flight.
 inline constexpr int kTileRows = W == 16 ? 4 : 2;
 inline constexpr int kPanelVectors = 2;
 inline constexpr int kPanel = kPanelVectors * W;
@@ -48,7 +48,7 @@ struct ReadTile {
   const float* scores = nullptr;  ///< [keys][R], weighted
   const float* u = nullptr;       ///< [keys][ld_u], at the panel's first column
   int64_t ld_u = 0;
-  int64_t all_keys = 0;  ///< keys that every row of the block sees
+  int64_t all_keys = 0;   ///< keys that every row of the block sees
   bool triangle = false;  ///< beyond those, row r sees r + 1 keys more
 };
 
@@ -122,10 +122,11 @@ COSFORMER_INLINE void read_tile(Vec (&acc)[kTileRows][V], const ReadTile& t, int
   }
 }
 
-/// state[k][n][:] += sum_j y[j][k] u_n[j][:], for rows [k0, k0 + kTileRows) of a panel; u_0 is u times cos, u_1 times sin.
+/// state[k][n][:] += sum_j y[j][k] u_n[j][:], for rows [k0, k0 + kTileRows) of a panel; u_0 is u times cos,
+/// u_1 times sin.
 template <int N, int V>
-COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, const float* const (&u)[2], int64_t ld_u,
-                                  int64_t keys, int64_t k0) {
+COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, const float* const (&u)[2],
+                                  int64_t ld_u, int64_t keys, int64_t k0) {
   Vec acc[kTileRows][N][V];
   float* rows = state + k0 * N * V * W;
 #pragma GCC unroll 4

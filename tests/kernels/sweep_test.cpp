@@ -1,0 +1,97 @@
+// Every instruction set and form against the reference in double, forward and every gradient.
+
+#include <gtest/gtest.h>
+
+#include "kernels/attention_case.h"
+
+namespace cosformer::test {
+namespace {
+
+void compare_all_forms(const Case& c) {
+  const Inputs<double> exact(c);
+  const Inputs<float> rounded(c);
+  const Results expected = run_reference(c, exact);
+  const Results scale = rounding_scale(c, exact, expected);
+  expect_close(run_plain_float(c, rounded), expected, scale, c, "plain");
+  for (const Isa isa : available_isas()) {
+    for (const Form form : {Form::quadratic, Form::chunked, Form::automatic, Form::recurrent}) {
+      if (form == Form::recurrent && !c.options.causal) continue;
+      const Execution execution{.isa = isa, .form = form, .width = 2};
+      expect_close(run_float(c, rounded, execution), expected, scale, c,
+                   std::string(name(isa)) + " form " + std::to_string(static_cast<int>(form)));
+    }
+  }
+}
+
+class Lengths : public testing::TestWithParam<int64_t> {};
+
+TEST_P(Lengths, CausalEqualsReference) {
+  for (const auto& [K, V] : {std::pair<int64_t, int64_t>{64, 64}, {5, 3}, {16, 40}, {33, 17}, {1, 1}}) {
+    for (const Layout layout : {Layout::contiguous, Layout::transposed, Layout::misaligned}) {
+      Case c;
+      c.shape = {.B = 2, .Tq = GetParam(), .Tk = GetParam(), .H = 2, .G = 2, .K = K, .V = V};
+      c.options = {.horizon = std::max<int64_t>(GetParam(), 1), .causal = true};
+      c.layout = layout;
+      c.seed = static_cast<uint64_t>(GetParam() * 100 + K);
+      compare_all_forms(c);
+      if (layout != Layout::contiguous) continue;
+      c.options.horizon.reset();
+      c.options.feature_map = FeatureMap::identity;
+      compare_all_forms(c);
+    }
+  }
+}
+
+TEST_P(Lengths, StatefulEqualsReference) {
+  for (const auto& [K, V] : {std::pair<int64_t, int64_t>{32, 64}, {7, 5}, {16, 48}}) {
+    for (const bool with_horizon : {true, false}) {
+      Case c;
+      c.shape = {.B = 2, .Tq = GetParam(), .Tk = GetParam(), .H = 1, .G = 1, .K = K, .V = V};
+      c.options.causal = true;
+      if (with_horizon) c.options.horizon = 2 * GetParam() + 40;
+      c.states = true;
+      c.position = 3;
+      c.seed = static_cast<uint64_t>(GetParam() * 10 + V);
+      compare_all_forms(c);
+    }
+  }
+}
+
+TEST_P(Lengths, CrossEqualsReference) {
+  for (const int64_t keys : {1, 16, 70, 300}) {
+    Case c;
+    c.shape = {.B = 1, .Tq = GetParam(), .Tk = keys, .H = 2, .G = 2, .K = 24, .V = 36};
+    c.options.horizon = std::max<int64_t>(GetParam(), keys);
+    c.seed = static_cast<uint64_t>(GetParam() + keys);
+    compare_all_forms(c);
+    c.options.horizon.reset();
+    c.options.feature_map = FeatureMap::identity;
+    compare_all_forms(c);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(T, Lengths, testing::Values(0, 1, 7, 15, 16, 17, 63, 64, 65, 130));
+
+TEST(Sweep, LongCausalEqualsReference) {
+  Case c;
+  c.shape = {.B = 1, .Tq = 1000, .Tk = 1000, .H = 1, .G = 1, .K = 64, .V = 64};
+  c.options = {.horizon = 1000, .causal = true};
+  compare_all_forms(c);
+}
+
+TEST(Sweep, NonCausalSumsKeySegmentsInOrder) {
+  Case c;
+  c.shape = {.B = 1, .Tq = 20, .Tk = 5000, .H = 2, .G = 2, .K = 8, .V = 8};
+  c.options = {.horizon = 5000};
+  compare_all_forms(c);
+}
+
+TEST(Sweep, HorizonBeyondLengthFlattensTheWeights) {
+  Case c;
+  c.shape = {.B = 1, .Tq = 50, .Tk = 50, .H = 1, .G = 1, .K = 8, .V = 8};
+  c.options = {.horizon = 1 << 20, .causal = true};
+  compare_all_forms(c);
+}
+
+}  // namespace
+}  // namespace cosformer::test
