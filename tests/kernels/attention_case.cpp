@@ -313,7 +313,11 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
   return scale;
 }
 
-void expect_close(const Results& actual, const Results& expected, const Results& scale,
+double allowed_units(const Case& c) {
+  return std::max(8.0, 0.5 * std::sqrt(static_cast<double>(std::max(c.shape.Tq, c.shape.Tk))));
+}
+
+void expect_close(const Results& actual, const Results& expected, const Results& scale, const Case& c,
                   const std::string& what) {
   for (const auto& [name, member] : result_members()) {
     const auto& a = actual.*member;
