@@ -33,12 +33,13 @@ function(cosformer_library name kind)
 endfunction()
 
 # cosformer_test(name SOURCES ... LINK ... [LABELS ...]): a GoogleTest program, each of its tests known to ctest as
-# <name>.<Suite>.<Test>.
+# <prefix><name>.<Suite>.<Test>, where the prefix tells apart builds that one ctest runs.
+set(COSFORMER_TEST_PREFIX "" CACHE STRING "What the names of this build's tests begin with")
 function(cosformer_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;LABELS;PROPERTIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest_main)
   cosformer_configure(${name})
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${name} TEST_PREFIX "${COSFORMER_TEST_PREFIX}${name}." DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 600 LABELS "${arg_LABELS}" ${arg_PROPERTIES})
 endfunction()
