@@ -3,6 +3,7 @@
 #include "cosformer/attention.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "kernels/cpu/angles.h"
@@ -80,9 +81,13 @@ class Call {
            const std::function<Sweep(int64_t head, int64_t part, int64_t parts)>& make) const {
     const int64_t parts = cpu::column_parts(heads(), U, execution_.width);
     if (options_.causal) {
-      execution_.parallel(heads() * parts, [&](int64_t task) {
-        const Sweep s = make(task / parts, task % parts, parts);
-        level_.causal(s, cpu::thread_scratch(level_.scratch_floats(s)));
+      const int64_t group = cpu::heads_together(heads(), parts, execution_.width, options_.states() * X * U);
+      const int64_t groups = (heads() + group - 1) / group;
+      execution_.parallel(groups * parts, [&](int64_t task) {
+        std::array<Sweep, cpu::kMostHeads> sweeps;
+        const int64_t first = task / parts * group, count = std::min(group, heads() - first);
+        for (int64_t i = 0; i < count; ++i) sweeps[i] = make(first + i, task % parts, parts);
+        level_.causal(sweeps.data(), count, cpu::thread_scratch(level_.scratch_floats(sweeps[0], count)));
       });
       return;
     }

@@ -93,8 +93,9 @@ struct Step {
 /// Kernels of one instruction set. `scratch` holds scratch_floats(...) floats, aligned to 64 bytes, of any
 /// content.
 struct Level {
-  /// Causal: query i sees keys 0 to i. With chunk >= keys this is the quadratic form.
-  void (*causal)(const Sweep& sweep, float* scratch);
+  /// Causal: query i sees keys 0 to i. With chunk >= keys this is the quadratic form. The sweeps differ in
+  /// pointers alone.
+  void (*causal)(const Sweep* sweeps, int64_t heads, float* scratch);
   /// Every query sees every key, all pairs (quadratic form).
   void (*dense)(const Sweep& sweep, float* scratch);
   /// state += sum over keys, from zero; packed layout, packed_state_floats(...) floats.
@@ -106,7 +107,7 @@ struct Level {
   void (*row_terms)(int64_t rows, int64_t V, const float* out, int64_t out_stride, const float* d_out,
                     int64_t d_out_stride, const float* denominator, int64_t denominator_stride, float eps,
                     float* scale, float* delta);
-  int64_t (*scratch_floats)(const Sweep& sweep);
+  int64_t (*scratch_floats)(const Sweep& sweep, int64_t heads);
   int64_t (*packed_state_floats)(const Sweep& sweep);
 };
 

@@ -5,6 +5,7 @@
 // panel of columns the block is read and, at the chunk's last block, the panel of the state is updated while
 // it lies in the first-level cache.
 
+#include "kernels/cpu/prefetch.h"
 #include "kernels/cpu/tiles.h"
 
 namespace cosformer::cpu {
@@ -19,7 +20,8 @@ struct Plan {
   int64_t ld_u;     // columns padded to whole vectors
   int64_t keys;     // keys of a chunk, padded to R
   float *xT, *y, *u, *u_cos, *u_sin, *scores, *state, *z;
-  int64_t floats;  // of scratch memory
+  int64_t floats;       // of scratch memory, for one head
+  int64_t head_floats;  // of it, what each further head adds
 };
 
 Plan make_plan(const Sweep& s, float* scratch) {
@@ -41,13 +43,17 @@ Plan make_plan(const Sweep& s, float* scratch) {
   p.u_cos = take(p.keys * p.ld_u);
   p.u_sin = take(p.keys * p.ld_u);
   p.scores = take(p.keys * R);
+  // States of several heads follow each other, each with its z.
+  const int64_t before = p.floats;
   p.state = take(p.rows * p.ld_u * s.N);
   p.z = take(2 * p.ld_y);
+  p.head_floats = p.floats - before;
   return p;
 }
 
-int64_t scratch_floats(const Sweep& s) {
-  return make_plan(s, nullptr).floats;
+int64_t scratch_floats(const Sweep& s, int64_t heads) {
+  const Plan p = make_plan(s, nullptr);
+  return p.floats + (heads - 1) * p.head_floats;
 }
 
 int64_t packed_state_floats(const Sweep& s) {
@@ -117,11 +123,12 @@ void pack_keys(const Sweep& s, const Plan& p, int64_t first, int64_t count, bool
 }
 
 template <int N, int V>
-COSFORMER_INLINE void update_panel(const Sweep& s, const Plan& p, float* state, int64_t column,
-                                   int64_t count) {
+COSFORMER_INLINE void update_panel(const Sweep& s, const Plan& p, float* state, int64_t column, int64_t count,
+                                   Prefetch& ahead, int64_t lines) {
   const float* const u[2] = {(N == 2 ? p.u_cos : p.u) + column, p.u_sin + column};
   float* panel = panel_of(state, p, s.N, column);
   for (int64_t k = 0; k < p.rows; k += kTileRows) {
+    ahead.next(lines);
     update_tile<N, V>(panel, p.y, p.ld_y, u, p.ld_u, count, k);
   }
 }
@@ -253,54 +260,99 @@ COSFORMER_INLINE void read_panel(const Sweep& s, const Plan& p, const Block& blo
 }
 
 /// Reads all panels for the block and, with update_keys > 0, takes that many packed keys into each panel
-/// after it.
+/// after it, asking for the rows of `ahead` meanwhile.
 template <int N>
-void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys) {
+void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys,
+            Prefetch& ahead) {
+  const int64_t tiles = (p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows);
+  const int64_t lines = (ahead.lines() + tiles - 1) / tiles;
   for (int64_t column = 0; column < p.ld_u; column += kPanel) {
     if (p.ld_u - column >= kPanel) {
       if (block) read_panel<N, kPanelVectors>(s, p, *block, state, column);
-      if (update_keys > 0) update_panel<N, kPanelVectors>(s, p, state, column, update_keys);
+      if (update_keys > 0) update_panel<N, kPanelVectors>(s, p, state, column, update_keys, ahead, lines);
     } else {
       if (block) read_panel<N, 1>(s, p, *block, state, column);
-      if (update_keys > 0) update_panel<N, 1>(s, p, state, column, update_keys);
+      if (update_keys > 0) update_panel<N, 1>(s, p, state, column, update_keys, ahead, lines);
     }
   }
 }
 
-void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys) {
-  s.N == 2 ? panels<2>(s, p, block, state, update_keys) : panels<1>(s, p, block, state, update_keys);
+void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys,
+            Prefetch& ahead) {
+  s.N == 2 ? panels<2>(s, p, block, state, update_keys, ahead)
+           : panels<1>(s, p, block, state, update_keys, ahead);
 }
 
-void causal(const Sweep& s, float* scratch) {
-  const Plan p = make_plan(s, scratch);
-  load_state(s, p);
+/// Rows of keys, values and, with `queries`, of what a block reads and writes.
+Prefetch rows_ahead(const Sweep& s, const Plan& p, int64_t first, int64_t count, bool queries) {
+  Prefetch ahead;
+  ahead.add(s.y.data, s.y.stride, first, count, s.X);
+  ahead.add(s.u.data + s.u_begin, s.u.stride, first, count, p.columns);
+  if (!queries) return ahead;
+  ahead.add(s.x.data, s.x.stride, first, count, s.X);
+  if (s.gate) ahead.add(s.gate + s.u_begin, s.gate_stride, first, count, p.columns);
+  ahead.add(s.out + s.u_begin, s.out_stride, first, count, p.columns);
+  return ahead;
+}
+
+/// One chunk of one head: its queries read, then the state takes its keys in.
+COSFORMER_INLINE void causal_chunk(const Sweep& s, const Plan& p, int64_t chunk, Prefetch& ahead) {
+  const int64_t count = smaller(s.chunk, s.keys - chunk);
+  const bool update = chunk + count < s.keys || s.last.data || s.z_last;
+  pack_keys(s, p, chunk, count, update);
   Block block;
-  for (int64_t chunk = 0; chunk < s.keys; chunk += s.chunk) {
-    const int64_t count = smaller(s.chunk, s.keys - chunk);
-    const bool update = chunk + count < s.keys || s.last.data || s.z_last;
-    pack_keys(s, p, chunk, count, update);
-    for (int64_t first = 0; first < count; first += R) {
-      block.first = chunk + first;
-      block.count = smaller(R, count - first);
-      block.chunk_first = chunk;
-      block.keys = first;
-      block.triangle = true;
-      block.inter = chunk > 0 || s.first.data || s.z_first;
-      begin_block(s, p, block);
-      Vec denominators[L] = {};
-      score_block(s, p, block, denominators);
-      if (s.normalize) finish_denominators(s, p, block, denominators);
-      panels(s, p, &block, p.state, update && first + R >= count ? count : 0);
-    }
-    if (update && (s.normalize || s.z_last)) update_z(s, p, chunk, count);
+  for (int64_t first = 0; first < count; first += R) {
+    block.first = chunk + first;
+    block.count = smaller(R, count - first);
+    block.chunk_first = chunk;
+    block.keys = first;
+    block.triangle = true;
+    block.inter = chunk > 0 || s.first.data || s.z_first;
+    begin_block(s, p, block);
+    Vec denominators[L] = {};
+    score_block(s, p, block, denominators);
+    if (s.normalize) finish_denominators(s, p, block, denominators);
+    panels(s, p, &block, p.state, update && first + R >= count ? count : 0, ahead);
   }
-  store_state(s, p);
+  if (update && (s.normalize || s.z_last)) update_z(s, p, chunk, count);
+}
+
+/// Heads take turns chunk by chunk: rows of neighbouring heads share memory pages, so each page is visited
+/// once.
+void causal(const Sweep* sweeps, int64_t heads, float* scratch) {
+  Plan p = make_plan(sweeps[0], scratch);
+  float* const state = p.state;
+  float* const z = p.z;
+  const auto at_head = [&](int64_t head) {
+    p.state = state + head * p.head_floats;
+    p.z = z + head * p.head_floats;
+  };
+  for (int64_t head = 0; head < heads; ++head) {
+    at_head(head);
+    load_state(sweeps[head], p);
+  }
+  const int64_t keys = sweeps[0].keys, chunk_keys = sweeps[0].chunk;
+  for (int64_t chunk = 0; chunk < keys; chunk += chunk_keys) {
+    for (int64_t head = 0; head < heads; ++head) {
+      at_head(head);
+      const bool wrap = head + 1 == heads;
+      const int64_t next = wrap ? chunk + chunk_keys : chunk;
+      Prefetch ahead =
+          rows_ahead(sweeps[wrap ? 0 : head + 1], p, next, smaller(chunk_keys, keys - next), true);
+      causal_chunk(sweeps[head], p, chunk, ahead);
+    }
+  }
+  for (int64_t head = 0; head < heads; ++head) {
+    at_head(head);
+    store_state(sweeps[head], p);
+  }
 }
 
 void dense(const Sweep& s, float* scratch) {
   const Plan p = make_plan(s, scratch);
   pack_keys(s, p, 0, s.keys, false);
   // Keys beyond the last are zero in y and u: they add nothing to a sum.
+  Prefetch nothing_ahead;
   Block block;
   for (int64_t first = 0; first < s.queries; first += R) {
     block.first = first;
@@ -310,7 +362,7 @@ void dense(const Sweep& s, float* scratch) {
     Vec denominators[L] = {};
     score_block(s, p, block, denominators);
     if (s.normalize) finish_denominators(s, p, block, denominators);
-    panels(s, p, &block, p.state, 0);
+    panels(s, p, &block, p.state, 0, nothing_ahead);
   }
 }
 
@@ -321,7 +373,8 @@ void accumulate(const Sweep& s, float* state, float* scratch) {
   for (int64_t first = 0; first < s.keys; first += s.chunk) {
     const int64_t count = smaller(s.chunk, s.keys - first);
     pack_keys(s, p, first, count, true);
-    panels(s, p, nullptr, state, count);
+    Prefetch ahead = rows_ahead(s, p, first + count, smaller(s.chunk, s.keys - first - count), false);
+    panels(s, p, nullptr, state, count, ahead);
     if (s.z_last) update_z(s, p, first, count);
   }
   for (int64_t n = 0; s.z_last && n < s.N; ++n) {
@@ -335,6 +388,7 @@ void read(const Sweep& s, const float* state, float* scratch) {
   for (int64_t n = 0; s.z_first && n < s.N; ++n) {
     for (int64_t k = 0; k < s.X; ++k) p.z[n * p.ld_y + k] = s.z_first[n * s.X + k];
   }
+  Prefetch nothing_ahead;
   Block block;
   block.inter = true;
   for (int64_t first = 0; first < s.queries; first += R) {
@@ -343,7 +397,7 @@ void read(const Sweep& s, const float* state, float* scratch) {
     begin_block(s, p, block);
     Vec denominators[L] = {};
     if (s.normalize) finish_denominators(s, p, block, denominators);
-    panels(s, p, &block, const_cast<float*>(state), 0);
+    panels(s, p, &block, const_cast<float*>(state), 0, nothing_ahead);
   }
 }
 

@@ -84,6 +84,16 @@ int64_t column_parts(int64_t heads, int64_t U, int width) {
   return best;
 }
 
+int64_t heads_together(int64_t heads, int64_t parts, int width, int64_t state) {
+  constexpr int64_t kCachedFloats = 128 * 1024;  // half a megabyte, of the megabyte or two that cores have
+  const int64_t cached = std::clamp<int64_t>(kCachedFloats / std::max<int64_t>(state, 1), 1, kMostHeads);
+  const int64_t share = std::max<int64_t>(1, heads * parts / width);
+  int64_t group = std::min({cached, share, heads});
+  while (group > 1 && share % group != 0)
+    --group;  // groups of one size, so that no thread waits for a larger one
+  return group;
+}
+
 void set_columns(Sweep& sweep, int64_t U, int64_t part, int64_t parts) {
   const int64_t each = ceil_div(ceil_div(U, kColumnAlign), parts) * kColumnAlign;
   sweep.u_begin = std::min(U, part * each);
@@ -111,7 +121,7 @@ void run_non_causal(const Level& level, const NonCausal& run, const Execution& e
       Sweep s =
           from_query(make(c / run.parts, c % run.parts), first, std::min(kStretch, run.queries - first));
       s.chunk = std::max<int64_t>(kBlock, ceil_div(run.keys, kBlock) * kBlock);
-      level.dense(s, thread_scratch(level.scratch_floats(s)));
+      level.dense(s, thread_scratch(level.scratch_floats(s, 1)));
     });
     return;
   }
@@ -125,7 +135,7 @@ void run_non_causal(const Level& level, const NonCausal& run, const Execution& e
     Sweep s = from_key(make(c / run.parts, c % run.parts), first, std::min(kSegment, run.keys - first));
     float* state = states.data() + task * floats;
     s.z_last = run.with_z ? state + state_floats : nullptr;
-    level.accumulate(s, state, thread_scratch(level.scratch_floats(s)));
+    level.accumulate(s, state, thread_scratch(level.scratch_floats(s, 1)));
   });
   if (segments > 1) {
     execution.parallel(columns, [&](int64_t c) {
@@ -141,7 +151,7 @@ void run_non_causal(const Level& level, const NonCausal& run, const Execution& e
     Sweep s = from_query(make(c / run.parts, c % run.parts), first, std::min(kStretch, run.queries - first));
     const float* state = states.data() + c * segments * floats;
     s.z_first = run.with_z ? state + state_floats : nullptr;
-    level.read(s, state, thread_scratch(level.scratch_floats(s)));
+    level.read(s, state, thread_scratch(level.scratch_floats(s, 1)));
   });
 }
 

@@ -29,6 +29,11 @@ float* thread_scratch(int64_t floats);
 /// Bits do not depend on it: every column is computed alone.
 int64_t column_parts(int64_t heads, int64_t U, int width);
 
+/// How many neighbouring heads a task takes: all that keep `width` threads equally busy and whose states of
+/// `state` floats fit the second-level cache together.
+int64_t heads_together(int64_t heads, int64_t parts, int width, int64_t state);
+inline constexpr int64_t kMostHeads = 16;
+
 /// Columns of part i of n: [begin, end), multiples of kColumnAlign but for the last end.
 void set_columns(Sweep& sweep, int64_t U, int64_t part, int64_t parts);
 
