@@ -41,5 +41,5 @@ function(cosformer_test name)
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest_main)
   cosformer_configure(${name})
   gtest_discover_tests(${name} TEST_PREFIX "${COSFORMER_TEST_PREFIX}${name}." DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 600 LABELS "${arg_LABELS}" ${arg_PROPERTIES})
+    PROPERTIES TIMEOUT 600 LABELS "${arg_LABELS}" ENVIRONMENT OMP_WAIT_POLICY=passive ${arg_PROPERTIES})
 endfunction()
