@@ -106,6 +106,16 @@ class Values(unittest.TestCase):
         q, k, v = inputs(0, 1, 1, 2, 4, 6)
         self.assertEqual(ops.attention_step_(q, k, v, *random_state(q, v, 100, []), horizon=100).shape, (0, 1, 2, 6))
 
+    def test_value_of_no_width_still_advances_z(self):
+        for dtype in (torch.float32, torch.float64):
+            q, k, v = inputs(2, 5, 5, 2, 4, 0, dtype)
+            state = random_state(q, v, 100, [0, 9])
+            wide = inputs(2, 5, 5, 2, 4, 3, dtype)[2]
+            expected = ops.attention_stateful(q, k, wide, empty_state(q, wide, 100)[0], *state[1:], horizon=100)
+            output, _, z, _ = ops.attention_stateful(q, k, v, *state, horizon=100)
+            self.assertEqual(output.shape, (2, 5, 2, 0))
+            self.assertTrue(torch.equal(z, expected[2]))
+
     def test_outputs_are_new_and_inputs_unchanged(self):
         for T in (0, 5):
             q, k, v = inputs(2, T, T, 2, 4, 4)
@@ -141,6 +151,19 @@ class Operator(unittest.TestCase):
                 # One result alone: the others' gradients are absent.
                 for i in range(3):
                     torch.autograd.gradcheck(lambda *x: call(*x)[i], leaves)
+
+    def test_gradient_of_one_input_alone(self):
+        q, k, v = inputs(1, 9, 9, 2, 4, 4, torch.float64)
+        *state, position = random_state(q, v, 100, [5])
+        for wanted in range(5):
+            results = []
+            for function in (ops.attention_stateful, definition.attention_stateful):
+                leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate((q, k, v, *state))]
+                output, S, z, _ = function(*leaves, position, horizon=100)
+                (output.square().sum() + S.square().sum() + z.square().sum()).backward()
+                self.assertEqual([x.grad is not None for x in leaves], [i == wanted for i in range(5)])
+                results.append(leaves[wanted].grad)
+            torch.testing.assert_close(*results)
 
     def test_opcheck(self):
         for dtype, grad, horizon in itertools.product((torch.float32, torch.float64), (False, True), HORIZONS):

@@ -264,7 +264,8 @@ COSFORMER_INLINE void read_panel(const Sweep& s, const Plan& p, const Block& blo
 template <int N>
 void panels(const Sweep& s, const Plan& p, const Block* block, float* state, int64_t update_keys,
             Prefetch& ahead) {
-  const int64_t tiles = (p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows);
+  // At least one: K or V may be 0.
+  const int64_t tiles = std::max<int64_t>(1, (p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows));
   const int64_t lines = (ahead.lines() + tiles - 1) / tiles;
   for (int64_t column = 0; column < p.ld_u; column += kPanel) {
     if (p.ld_u - column >= kPanel) {
