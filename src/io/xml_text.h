@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Text of unknown origin on its way into an XML file.
+namespace cosformer::io {
+
+/// Escaped for content and quoted attributes. Bytes that are not UTF-8, and characters that XML forbids,
+/// become U+FFFD.
+std::string xml_text(std::string_view text);
+
+/// How many characters: bytes that do not continue a UTF-8 sequence.
+std::size_t code_points(std::string_view text);
+
+/// At most `most` characters, the last one an ellipsis where some were left out.
+std::string shortened(std::string_view text, std::size_t most);
+
+/// Lines of at most `most` characters, broken at spaces; a longer word is shortened.
+std::vector<std::string> wrapped(std::string_view text, std::size_t most);
+
+}  // namespace cosformer::io
