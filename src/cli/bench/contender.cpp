@@ -1,0 +1,135 @@
+#include "cli/bench/contender.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "cosformer/ops/attention.h"
+
+namespace cosformer::cli {
+namespace {
+
+template <class T>
+View<T> view(const at::Tensor& t) {
+  return {static_cast<T*>(t.data_ptr()), t.stride(0), t.stride(1), t.stride(2)};
+}
+
+AttentionPasses run_kernels(const AttentionCase& c, bool backward, const Execution& execution) {
+  const AttentionShape shape = {1, c.T, c.T, c.heads(), c.heads(), c.width(), c.width()};
+  const AttentionOptions options = {.horizon = c.T, .causal = c.causal};
+  AttentionPasses passes{at::empty_like(c.query), {}, {}, {}};
+  const at::Tensor denominator = at::empty({1, c.T, c.heads()});
+  attention_forward({.shape = shape,
+                     .options = options,
+                     .query = view<const float>(c.query),
+                     .key = view<const float>(c.key),
+                     .value = view<const float>(c.value),
+                     .output = view<float>(passes.output),
+                     .denominator = denominator.data_ptr<float>()},
+                    execution);
+  if (!backward) return passes;
+  passes.d_query = at::empty_like(c.query);
+  passes.d_key = at::empty_like(c.key);
+  passes.d_value = at::empty_like(c.value);
+  attention_backward({.shape = shape,
+                      .options = options,
+                      .query = view<const float>(c.query),
+                      .key = view<const float>(c.key),
+                      .value = view<const float>(c.value),
+                      .output = view<const float>(passes.output),
+                      .denominator = denominator.data_ptr<float>(),
+                      .d_output = view<const float>(c.d_output),
+                      .d_query = view<float>(passes.d_query),
+                      .d_key = view<float>(passes.d_key),
+                      .d_value = view<float>(passes.d_value)},
+                     execution);
+  return passes;
+}
+
+/// Runs attention(q, k, v) with gradients returned.
+template <class F>
+AttentionPasses differentiate(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                              const at::Tensor& d_output, bool backward, const F& attention) {
+  if (!backward) {
+    const at::NoGradGuard no_grad;
+    return {attention(query, key, value), {}, {}, {}};
+  }
+  const at::Tensor q = query.detach().requires_grad_(), k = key.detach().requires_grad_(),
+                   v = value.detach().requires_grad_();
+  const at::Tensor output = attention(q, k, v);
+  const auto gradients = torch::autograd::grad({output}, {q, k, v}, {d_output});
+  return {output.detach(), gradients[0], gradients[1], gradients[2]};
+}
+
+}  // namespace
+
+AttentionCase make_case(int64_t T, int64_t heads, int64_t width, bool causal) {
+  const auto random = [&] { return at::randn({1, T, heads, width}); };
+  return {T, causal, random(), random(), random(), random()};
+}
+
+Contender operator_contender() {
+  Contender contender;
+  contender.name = "operator";
+  contender.isa = selected_isa();
+  contender.run = [](const AttentionCase& c, bool backward) {
+    return differentiate(
+        c.query, c.key, c.value, c.d_output, backward,
+        [&](const auto& q, const auto& k, const auto& v) { return ops::attention(q, k, v, c.T, c.causal); });
+  };
+  return contender;
+}
+
+Contender kernel_contender(Isa isa, Form form) {
+  Contender contender;
+  contender.name = std::string(cosformer::name(isa)) + " " + name(form);
+  contender.isa = isa;
+  contender.form = form;
+  contender.has_backward = form != Form::recurrent;
+  contender.run = [isa, form](const AttentionCase& c, bool backward) {
+    return run_kernels(c, backward, {.isa = isa, .form = form});
+  };
+  return contender;
+}
+
+Contender sdpa_contender() {
+  Contender contender;
+  contender.name = "SDPA";
+  contender.isa = selected_isa();
+  contender.cosine = false;
+  // The layout [1, H, T, K] is made once a case, outside of what is timed.
+  struct Inputs {
+    const void* of = nullptr;
+    at::Tensor query, key, value, d_output;
+  };
+  contender.run = [inputs = Inputs{}](const AttentionCase& c, bool backward) mutable {
+    if (inputs.of != c.query.data_ptr()) {
+      const auto by_head = [](const at::Tensor& t) { return t.transpose(1, 2).contiguous(); };
+      inputs = {c.query.data_ptr(), by_head(c.query), by_head(c.key), by_head(c.value), by_head(c.d_output)};
+    }
+    return differentiate(inputs.query, inputs.key, inputs.value, inputs.d_output, backward,
+                         [&](const auto& q, const auto& k, const auto& v) {
+                           return at::scaled_dot_product_attention(q, k, v, {}, 0.0, c.causal);
+                         });
+  };
+  return contender;
+}
+
+const char* name(Form form) {
+  switch (form) {
+    case Form::automatic:
+      return "automatic";
+    case Form::quadratic:
+      return "quadratic";
+    case Form::chunked:
+      return "chunked";
+    case Form::recurrent:
+      return "recurrent";
+  }
+  return "unknown";
+}
+
+}  // namespace cosformer::cli

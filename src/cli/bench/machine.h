@@ -1,0 +1,10 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+namespace cosformer::cli {
+
+/// Version, commit, processor, instruction set, LibTorch and threads: what a measured number needs beside it.
+nlohmann::json machine_json(int threads);
+
+}  // namespace cosformer::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+/// Each verb registers its subcommand, with a callback that does the work and throws what goes wrong.
+namespace cosformer::cli {
+
+void add_bench(CLI::App& app);
+void add_plot(CLI::App& app);
+
+}  // namespace cosformer::cli

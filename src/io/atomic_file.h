@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace cosformer::io {
+
+/// Writes a whole file: beside its place first, synced, then renamed, so that a reader sees the old content
+/// or the new one and never a part.
+/// @throws IoError naming the file; nothing stays behind then
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file(const std::filesystem::path& path, std::string_view text);
+
+/// Makes renames and new names in a folder last through a power failure.
+/// @throws IoError
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace cosformer::io

@@ -1,0 +1,13 @@
+#include "io/build_info.h"
+
+namespace cosformer::io {
+
+const char* version() {
+  return COSFORMER_VERSION;
+}
+
+const char* commit() {
+  return COSFORMER_COMMIT;
+}
+
+}  // namespace cosformer::io
