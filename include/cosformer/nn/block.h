@@ -1,0 +1,47 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "cosformer/nn/attention.h"
+#include "cosformer/nn/config.h"
+
+namespace cosformer::nn {
+
+/// Position-wise layers, with bias: gelu has up and down, swiglu has gate, up and down.
+class FeedForwardImpl : public torch::nn::Module {
+ public:
+  FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, double residual_scale);
+
+  /// @param x [..., width]
+  /// @return [..., width]
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::Linear gate_ = nullptr, up_ = nullptr, down_ = nullptr;
+};
+TORCH_MODULE(FeedForward);
+
+/// Pre-norm residual block: x += attention(norm(x)); x += ffn(norm(x)).
+class BlockImpl : public torch::nn::Module {
+ public:
+  explicit BlockImpl(const LanguageModelConfig& config);
+
+  /// @param x [B, T, width]
+  /// @return [B, T, width]
+  torch::Tensor forward(const torch::Tensor& x);
+
+  AttentionState initial_state(int64_t batch) const { return attention_->initial_state(batch); }
+  /// As MultiHeadAttentionImpl::advance.
+  torch::Tensor advance(const torch::Tensor& x, AttentionState& state);
+
+ private:
+  torch::Tensor add_ffn(const torch::Tensor& x);
+
+  double dropout_;
+  torch::nn::LayerNorm attention_norm_ = nullptr, ffn_norm_ = nullptr;
+  MultiHeadAttention attention_ = nullptr;
+  FeedForward ffn_ = nullptr;
+};
+TORCH_MODULE(Block);
+
+}  // namespace cosformer::nn

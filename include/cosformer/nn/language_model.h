@@ -1,0 +1,78 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "cosformer/nn/block.h"
+#include "cosformer/nn/config.h"
+
+namespace cosformer::nn {
+
+/// Targets of this value carry no loss.
+inline constexpr int64_t kNoTarget = -100;
+
+/// What decoding has to keep of B sequences that advance in step.
+struct DecoderState {
+  /// Tokens seen: the position of the next one.
+  int64_t length = 0;
+  std::vector<AttentionState> layers;
+};
+
+/// Decoder language model: embedding and positions, pre-norm blocks, final norm, head.
+///
+/// Parameters: embedding.weight [vocabulary_size, width], positions.weight [max_length, width] (learned),
+/// blocks.<i>.{attention_norm, ffn_norm}.{weight, bias} [width],
+/// blocks.<i>.attention.{query, key, value, output}.{weight, bias} [width, width], [width],
+/// blocks.<i>.ffn.{gate (swiglu), up, down}.{weight, bias}, norm.{weight, bias},
+/// head.weight [vocabulary_size, width] (untied).
+///
+/// B batch, T length. Tokens are int64 from 0 to vocabulary_size - 1. A position at or beyond the horizon M,
+/// or beyond the table of learned positions, throws ShapeError naming the limit and the position; a state is
+/// then unchanged. Dropout acts in training mode alone.
+class LanguageModelImpl : public torch::nn::Module {
+ public:
+  /// Draws the initial weights from LibTorch's global generator: torch::manual_seed first gives equal models.
+  /// @throws ShapeError as check(config)
+  explicit LanguageModelImpl(const LanguageModelConfig& config);
+
+  /// @param tokens [B, T]
+  /// @return logits [B, T, vocabulary_size] of the token that follows each
+  torch::Tensor forward(const torch::Tensor& tokens);
+
+  /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none.
+  /// @param tokens, targets [B, T]
+  torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
+
+  /// The state before the first token, in the weights' dtype.
+  DecoderState initial_state(int64_t batch) const;
+
+  /// Reads T >= 1 tokens a sequence at once, from the state on; no gradients.
+  /// @param tokens [B, T]
+  /// @return logits after the last of them [B, vocabulary_size]
+  torch::Tensor prefill(const torch::Tensor& tokens, DecoderState& state);
+
+  /// Reads one token a sequence; no gradients. Work and memory do not depend on state.length, but for
+  /// softmax.
+  /// @param tokens [B]
+  /// @return logits [B, vocabulary_size]
+  torch::Tensor step(const torch::Tensor& tokens, DecoderState& state);
+
+  /// @throws ShapeError if one of the positions begin .. begin + count - 1 is beyond a limit
+  void check_positions(int64_t begin, int64_t count) const;
+
+  const LanguageModelConfig& config() const { return config_; }
+
+ private:
+  torch::Tensor embed(const torch::Tensor& tokens, int64_t begin);
+  torch::Tensor head(const torch::Tensor& x);
+
+  LanguageModelConfig config_;
+  torch::nn::Embedding embedding_ = nullptr, positions_ = nullptr;
+  torch::nn::ModuleList blocks_ = nullptr;
+  torch::nn::LayerNorm norm_ = nullptr;
+  torch::nn::Linear head_ = nullptr;
+};
+TORCH_MODULE(LanguageModel);
+
+}  // namespace cosformer::nn

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+
+#include "cosformer/nn/language_model.h"
+
+/// A model is a folder: config.json, model.safetensors (the last step's weights) and best/model.safetensors
+/// (those of the lowest validation loss). Tensors are named as named_parameters() names them; a tied head is
+/// stored once.
+namespace cosformer::nn {
+
+enum class Weights { kLast, kBest };
+
+std::filesystem::path weights_path(const std::filesystem::path& folder, Weights which);
+
+/// Writes every parameter, beside the file first and then renamed, so that it is whole or absent.
+/// @throws IoError
+void save_weights(const torch::nn::Module& module, const std::filesystem::path& file);
+
+/// Overwrites every parameter of `module`.
+/// @throws IoError; FormatError naming the first tensor that is missing, unexpected, or of another shape or
+/// dtype; the module is then unchanged
+void load_weights(torch::nn::Module& module, const std::filesystem::path& file);
+
+/// config.json in `folder`, which exists. @throws IoError
+void save_config(const LanguageModelConfig& config, const std::filesystem::path& folder);
+
+/// @throws IoError, FormatError
+LanguageModelConfig load_config(const std::filesystem::path& folder);
+
+/// The model of a folder, in evaluation mode. Building it draws from LibTorch's global generator.
+/// @throws IoError, FormatError
+LanguageModel load_model(const std::filesystem::path& folder, Weights which);
+
+}  // namespace cosformer::nn
