@@ -31,16 +31,25 @@ std::size_t character_length(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::string xml_text(std::string_view text) {
-  std::string escaped;
+std::string valid_text(std::string_view text) {
+  std::string valid;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = character_length(text, at);
     if (length == 0) {
-      escaped += "\xEF\xBF\xBD";
+      valid += "\xEF\xBF\xBD";
       ++at;
-      continue;
+    } else {
+      valid += text.substr(at, length);
+      at += length;
     }
-    switch (text[at]) {
+  }
+  return valid;
+}
+
+std::string xml_text(std::string_view text) {
+  std::string escaped;
+  for (const char c : valid_text(text)) {
+    switch (c) {
       case '&':
         escaped += "&amp;";
         break;
@@ -57,9 +66,8 @@ std::string xml_text(std::string_view text) {
         escaped += "&#39;";
         break;
       default:
-        escaped += text.substr(at, length);
+        escaped += c;
     }
-    at += length;
   }
   return escaped;
 }

@@ -5,8 +5,12 @@
 #include <string_view>
 #include <vector>
 
-/// Text of unknown origin on its way into an XML file.
+/// Text of unknown origin on its way to a screen or into an XML file.
 namespace cosformer::io {
+
+/// Bytes that are not UTF-8, and characters that XML forbids (control characters but tab and line ends),
+/// become U+FFFD.
+std::string valid_text(std::string_view text);
 
 /// Escaped for content and quoted attributes. Bytes that are not UTF-8, and characters that XML forbids,
 /// become U+FFFD.
