@@ -42,7 +42,7 @@ class Sampler {
 struct GenerationOptions {
   /// New tokens.
   int64_t tokens = 256;
-  SamplingOptions sampling;
+  SamplingOptions sampling = {};
   uint64_t seed = 0;
 };
 

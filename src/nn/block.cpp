@@ -1,0 +1,57 @@
+#include "cosformer/nn/block.h"
+
+#include <cmath>
+
+#include "nn/initial_weights.h"
+
+namespace cosformer::nn {
+namespace {
+
+torch::nn::LayerNorm layer_norm(int64_t width) {
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}));
+}
+
+}  // namespace
+
+FeedForwardImpl::FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, double residual_scale) {
+  if (gated) {
+    gate_ = register_module("gate", normal_linear(width, ffn_width, kDeviation));
+  }
+  up_ = register_module("up", normal_linear(width, ffn_width, kDeviation));
+  down_ = register_module("down", normal_linear(ffn_width, width, kDeviation * residual_scale));
+}
+
+torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
+  return down_(gate_ ? at::silu(gate_(x)) * up_(x) : at::gelu(up_(x)));
+}
+
+BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropout) {
+  // 2 * layers terms add up in the residual stream.
+  const double residual_scale = 1 / std::sqrt(2.0 * static_cast<double>(config.layers));
+  attention_norm_ = register_module("attention_norm", layer_norm(config.width));
+  attention_ = register_module("attention", MultiHeadAttention(AttentionOptions{
+                                                .width = config.width,
+                                                .heads = config.heads,
+                                                .kind = config.attention,
+                                                .horizon = config.horizon,
+                                                .residual_scale = residual_scale,
+                                            }));
+  ffn_norm_ = register_module("ffn_norm", layer_norm(config.width));
+  ffn_ = register_module("ffn",
+                         FeedForward(config.width, config.ffn_width, config.ffn == "swiglu", residual_scale));
+}
+
+torch::Tensor BlockImpl::add_ffn(const torch::Tensor& x) {
+  return x + at::dropout(ffn_(ffn_norm_(x)), dropout_, is_training());
+}
+
+torch::Tensor BlockImpl::forward(const torch::Tensor& x) {
+  return add_ffn(x + at::dropout(attention_(attention_norm_(x)), dropout_, is_training()));
+}
+
+torch::Tensor BlockImpl::advance(const torch::Tensor& x, AttentionState& state) {
+  const torch::NoGradGuard no_gradients;
+  return add_ffn(x + at::dropout(attention_->advance(attention_norm_(x), state), dropout_, is_training()));
+}
+
+}  // namespace cosformer::nn

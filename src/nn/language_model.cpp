@@ -1,0 +1,120 @@
+#include "cosformer/nn/language_model.h"
+
+#include <cmath>
+#include <sstream>
+
+#include "nn/initial_weights.h"
+#include "nn/positions.h"
+
+namespace cosformer::nn {
+namespace {
+
+torch::nn::Embedding table(int64_t rows, int64_t width) {
+  torch::nn::Embedding embedding(rows, width);
+  torch::nn::init::normal_(embedding->weight, 0, kDeviation);
+  return embedding;
+}
+
+void check_tokens(const torch::Tensor& tokens, const char* name, int64_t rank, const char* shape) {
+  if (tokens.dim() != rank || tokens.scalar_type() != torch::kInt64) {
+    std::ostringstream message;
+    message << "language model: " << name << " must be int64 " << shape << ", got "
+            << c10::toString(tokens.scalar_type()) << ' ' << tokens.sizes();
+    throw ShapeError(message.str());
+  }
+}
+
+}  // namespace
+
+LanguageModelImpl::LanguageModelImpl(const LanguageModelConfig& config) : config_(config) {
+  check(config);
+  embedding_ = register_module("embedding", table(config.vocabulary_size, config.width));
+  if (config.positions == "learned") {
+    positions_ = register_module("positions", table(config.max_length, config.width));
+  }
+  blocks_ = register_module("blocks", torch::nn::ModuleList());
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    blocks_->push_back(Block(config));
+  }
+  norm_ = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.width})));
+  if (!config.tie_embeddings) {
+    head_ = register_module(
+        "head",
+        torch::nn::Linear(torch::nn::LinearOptions(config.width, config.vocabulary_size).bias(false)));
+    torch::nn::init::normal_(head_->weight, 0, kDeviation);
+  }
+}
+
+void LanguageModelImpl::check_positions(int64_t begin, int64_t count) const {
+  const int64_t last = begin + count - 1;
+  if (config_.horizon && last >= *config_.horizon) {
+    throw ShapeError("language model: position " + std::to_string(last) + " is beyond the horizon M = " +
+                     std::to_string(*config_.horizon) + " (positions 0 to M - 1)");
+  }
+  if (positions_ && last >= config_.max_length) {
+    throw ShapeError("language model: position " + std::to_string(last) + " is beyond the " +
+                     std::to_string(config_.max_length) + " learned positions (max_length)");
+  }
+}
+
+torch::Tensor LanguageModelImpl::embed(const torch::Tensor& tokens, int64_t begin) {
+  const int64_t count = tokens.size(1);
+  check_positions(begin, count);
+  torch::Tensor x = embedding_(tokens);
+  if (positions_) {
+    x = x + positions_->weight.narrow(0, begin, count);
+  } else {
+    // The table's entries are of size 1; sqrt(width) brings the embedding near it.
+    x = x * std::sqrt(static_cast<double>(config_.width)) +
+        sinusoidal_positions(begin, count, config_.width, x.options());
+  }
+  return at::dropout(x, config_.dropout, is_training());
+}
+
+torch::Tensor LanguageModelImpl::head(const torch::Tensor& x) {
+  return at::linear(norm_(x), head_ ? head_->weight : embedding_->weight);
+}
+
+torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
+  check_tokens(tokens, "tokens", 2, "[B, T]");
+  torch::Tensor x = embed(tokens, 0);
+  for (const auto& block : *blocks_) {
+    x = block->as<Block>()->forward(x);
+  }
+  return head(x);
+}
+
+torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
+  check_tokens(targets, "targets", 2, "[B, T]");
+  return at::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten(), std::nullopt,
+                                at::Reduction::Mean, kNoTarget);
+}
+
+DecoderState LanguageModelImpl::initial_state(int64_t batch) const {
+  DecoderState state;
+  for (const auto& block : *blocks_) {
+    state.layers.push_back(block->as<Block>()->initial_state(batch));
+  }
+  return state;
+}
+
+torch::Tensor LanguageModelImpl::prefill(const torch::Tensor& tokens, DecoderState& state) {
+  check_tokens(tokens, "tokens", 2, "[B, T]");
+  if (tokens.size(1) == 0) {
+    throw ShapeError("language model: prefill expected at least one token, got 0");
+  }
+  const torch::NoGradGuard no_gradients;
+  torch::Tensor x = embed(tokens, state.length);
+  for (size_t layer = 0; layer < state.layers.size(); ++layer) {
+    x = blocks_[layer]->as<Block>()->advance(x, state.layers[layer]);
+  }
+  state.length += tokens.size(1);
+  return head(x.select(1, -1));
+}
+
+torch::Tensor LanguageModelImpl::step(const torch::Tensor& tokens, DecoderState& state) {
+  check_tokens(tokens, "tokens", 1, "[B]");
+  return prefill(tokens.unsqueeze(1), state);
+}
+
+}  // namespace cosformer::nn
