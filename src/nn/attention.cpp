@@ -43,10 +43,10 @@ void append(torch::Tensor& cache, const torch::Tensor& rows, int64_t length) {
 MultiHeadAttentionImpl::MultiHeadAttentionImpl(const AttentionOptions& options) : options_(options) {
   check(options);
   const int64_t width = options.width;
-  // Neither feature map's output depends on the size of a query, and a common factor on the keys cancels too;
-  // but the gradient of the quotient grows as 1 / size. Unit queries and keys keep it bounded and lie far
-  // above eps.
-  const double unit = options.kind == "softmax" ? kDeviation : 1 / std::sqrt(static_cast<double>(width));
+  // relu attention does not depend on the size of queries and keys, but its gradient grows as 1 / size: unit
+  // queries and keys keep it bounded and the denominator far above eps. For softmax they give scores of unit
+  // size.
+  const double unit = 1 / std::sqrt(static_cast<double>(width));
   query_ = register_module("query", normal_linear(width, width, unit));
   key_ = register_module("key", normal_linear(width, width, unit));
   value_ = register_module("value", normal_linear(width, width, kDeviation));
