@@ -90,6 +90,8 @@ TEST(Timing, KeepsEveryCallAndTheBest) {
   EXPECT_TRUE(std::isinf(timing.best()));
   int calls = 0;
   measure_round(timing, [&] { ++calls; });
+  measure_fresh(timing, [&] { ++calls; });
+  EXPECT_EQ(timing.fresh_pages_milliseconds.size(), 3U);
   EXPECT_EQ(static_cast<std::size_t>(calls),
             timing.milliseconds.size() + timing.fresh_pages_milliseconds.size());
   EXPECT_EQ(timing.best(), *std::min_element(timing.milliseconds.begin(), timing.milliseconds.end()));

@@ -9,7 +9,7 @@ namespace cosformer::cli {
 namespace {
 
 constexpr double kRoundMilliseconds = 50;
-constexpr int kMostCalls = 20;
+constexpr int kMostCalls = 20, kFreshCalls = 3;
 
 double milliseconds(const std::function<void()>& call) {
   const auto start = std::chrono::steady_clock::now();
@@ -38,12 +38,17 @@ double Timing::best_fresh() const {
 }
 
 void measure_round(Timing& timing, const std::function<void()>& call) {
-  malloc_trim(0);
-  timing.fresh_pages_milliseconds.push_back(milliseconds(call));
   double spent = 0;
   for (int i = 0; i < kMostCalls && (i == 0 || spent < kRoundMilliseconds); ++i) {
     timing.milliseconds.push_back(milliseconds(call));
     spent += timing.milliseconds.back();
+  }
+}
+
+void measure_fresh(Timing& timing, const std::function<void()>& call) {
+  for (int i = 0; i < kFreshCalls; ++i) {
+    malloc_trim(0);
+    timing.fresh_pages_milliseconds.push_back(milliseconds(call));
   }
 }
 

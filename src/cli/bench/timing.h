@@ -19,7 +19,11 @@ struct Timing {
   double best_fresh() const;
 };
 
-/// Adds one round: calls over about 50 ms, at least one and at most 20, and before them one on fresh pages.
+/// Adds one round: calls over about 50 ms, at least one and at most 20.
 void measure_round(Timing& timing, const std::function<void()>& call);
+
+/// Adds three calls, before each of which all free memory goes back to the system. Memory is no longer
+/// touched then, so this comes after all rounds.
+void measure_fresh(Timing& timing, const std::function<void()>& call);
 
 }  // namespace cosformer::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace cosformer::cli {
+
+/// Verbs below `bench`.
+void add_attention(CLI::App& bench);
+void add_compare(CLI::App& bench);
+
+}  // namespace cosformer::cli
