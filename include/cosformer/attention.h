@@ -7,15 +7,15 @@
 #include "cosformer/isa.h"
 #include "cosformer/parallel.h"
 
-/// Linear attention with cosine re-weighting (Qin et al., "cosFormer: Rethinking Softmax in Attention", ICLR 2022,
-/// equations 9 to 12), without LibTorch.
+/// Linear attention with cosine re-weighting (Qin et al., "cosFormer: Rethinking Softmax in Attention", ICLR
+/// 2022, equations 9 to 12), without LibTorch.
 ///
 ///   phi(x) = relu(x)     theta_t = pi t / (2 M)  [radians]
 ///   w_ij   = (phi(q_i) . phi(k_j)) cos(theta_i - theta_j)
 ///   o_i    = sum_j w_ij v_j / max(sum_j w_ij, eps)               j <= i where causal
 ///
-/// B batch, T length (Tq queries, Tk keys), H query heads, G key/value heads, K key width, V value width, M horizon,
-/// N states (2 with a horizon: cosine, then sine; else 1).
+/// B batch, T length (Tq queries, Tk keys), H query heads, G key/value heads, K key width, V value width, M
+/// horizon, N states (2 with a horizon: cosine, then sine; else 1).
 namespace cosformer {
 
 enum class FeatureMap {
@@ -49,7 +49,8 @@ struct Execution {
   std::optional<Isa> isa = {};
   Form form = Form::automatic;
   ParallelFor parallel = parallel_for;
-  int width = parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
+  int width =
+      parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
 };
 
 /// A tensor [B, T, heads, width] whose last stride is 1; other strides in elements, any value for inputs.
@@ -81,15 +82,16 @@ struct AttentionForward {
   T* z_out = nullptr;
 };
 
-/// Arguments of a backward pass: inputs and results of the forward pass, the incoming gradients, and the gradients.
+/// Arguments of a backward pass: inputs and results of the forward pass, the incoming gradients, and the
+/// gradients.
 template <class T>
 struct AttentionBackward {
   AttentionShape shape = {};
   AttentionOptions options = {};
   View<const T> query = {}, key = {}, value = {};  ///< as in the forward pass
-  View<const T> output = {};        ///< [B, Tq, H, V], the forward pass's result
-  const T* denominator = nullptr;   ///< [B, Tq, H], the forward pass's result
-  View<const T> d_output = {};      ///< [B, Tq, H, V]
+  View<const T> output = {};                       ///< [B, Tq, H, V], the forward pass's result
+  const T* denominator = nullptr;                  ///< [B, Tq, H], the forward pass's result
+  View<const T> d_output = {};                     ///< [B, Tq, H, V]
   const int64_t* position = nullptr;
   const T* S = nullptr;  ///< as in the forward pass
   const T* z = nullptr;
@@ -97,8 +99,8 @@ struct AttentionBackward {
   const T* dz_out = nullptr;  ///< gradient of z_out [B, G, N, K]; null: zero
 
   View<T> d_query = {}, d_key = {}, d_value = {};  ///< shapes of query, key, value
-  T* dS = nullptr;                  ///< gradient of S; null where not wanted
-  T* dz = nullptr;                  ///< gradient of z; null where not wanted
+  T* dS = nullptr;                                 ///< gradient of S; null where not wanted
+  T* dz = nullptr;                                 ///< gradient of z; null where not wanted
 };
 
 /// One token for each sequence, its state advanced in place (inference): S += k~ v^T, z += k~, position += 1.
@@ -114,17 +116,19 @@ struct AttentionStep {
 };
 
 /// Checks sizes and options. Every function below calls it first and changes nothing when it throws.
-/// @throws ShapeError for negative sizes, H not a multiple of G, causal with Tq unlike Tk, horizon < 1, eps not finite
+/// @throws ShapeError for negative sizes, H not a multiple of G, causal with Tq unlike Tk, horizon < 1, eps
+/// not finite
 ///         or <= 0, or a row whose position (position + row) is negative or reaches the horizon.
-COSFORMER_API void check(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position);
+COSFORMER_API void check(const AttentionShape& shape, const AttentionOptions& options,
+                         const int64_t* position);
 
-/// Work O(T N K V) a head in the chunked form; memory beyond the outputs O(threads * C * (K + V) + threads * N K V),
-/// where C is the chunk. Results are the same bits for any number of threads, batch and strides.
+/// Work O(T N K V) a head in the chunked form; memory beyond the outputs O(threads * C * (K + V) + threads *
+/// N K V), where C is the chunk. Results are the same bits for any number of threads, batch and strides.
 /// @throws ShapeError (see check), DeviceError if execution.isa is not available.
 COSFORMER_API void attention_forward(const AttentionForward<float>& args, const Execution& execution = {});
 
-/// Gradients of query, key, value and of the state. A clamped denominator has gradient 0, relu has gradient 0 at 0.
-/// Work about 2.5 times the forward pass; memory as there.
+/// Gradients of query, key, value and of the state. A clamped denominator has gradient 0, relu has gradient 0
+/// at 0. Work about 2.5 times the forward pass; memory as there.
 /// @throws as attention_forward
 COSFORMER_API void attention_backward(const AttentionBackward<float>& args, const Execution& execution = {});
 

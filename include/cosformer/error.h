@@ -3,8 +3,8 @@
 #include <stdexcept>
 #include <string>
 
-/// Exceptions thrown at the library's boundary. what() is one line that names the argument, file or key, what was
-/// expected and what was got.
+/// Exceptions thrown at the library's boundary. what() is one line that names the argument, file or key, what
+/// was expected and what was got.
 namespace cosformer {
 
 #if defined(__GNUC__)

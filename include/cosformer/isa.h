@@ -23,8 +23,8 @@ COSFORMER_API bool available(Isa isa);
 /// The sets that this machine can run, ascending.
 COSFORMER_API std::vector<Isa> available_isas();
 
-/// The best set this machine can run, or the one that the environment variable COSFORMER_ISA names as an upper bound.
-/// Read once.
+/// The best set this machine can run, or the one that the environment variable COSFORMER_ISA names as an
+/// upper bound. Read once.
 /// @throws DeviceError if COSFORMER_ISA names an unknown set or one that this machine lacks.
 COSFORMER_API Isa selected_isa();
 

@@ -247,7 +247,7 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
         }
         const double clamp = std::max(exact.denominator[row], static_cast<double>(c.options.eps));
         const double amplify = 1 + scale.denominator[row] / clamp;
-        double g_o = 0, g_sum = 0;
+        double g_o = 0;
         for (int64_t v = 0; v < s.V; ++v) {
           const size_t o = flat(s.Tq, s.H, s.V, b, i, h, v);
           double& out = scale.output[o];
@@ -259,7 +259,6 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
           out = out / clamp + std::abs(exact.output[o]) * amplify;
           const double g = std::abs(in.d_output.at(b, i, h, v)) / clamp * amplify;
           g_o += g * (out + std::abs(exact.output[o]));
-          g_sum += g;
           for (int64_t j = 0; j < keys; ++j)
             scale.d_value[flat(s.Tk, s.H, s.V, b, j, h, v)] += weights[j] * g;
           for (size_t x = 0; x < state_weights.size(); ++x) {

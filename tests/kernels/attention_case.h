@@ -93,11 +93,12 @@ std::vector<std::pair<const char*, std::vector<double> Results::*>> result_membe
 /// (docs/numerics.md).
 Results rounding_scale(const Case& c, const Inputs<double>& inputs, const Results& exact);
 
-/// Expects |actual - expected| <= allowed_units(c) epsilon scale for every element; says where and how far it is not.
+/// Expects |actual - expected| <= allowed_units(c) epsilon scale for every element; says where and how far it
+/// is not.
 void expect_close(const Results& actual, const Results& expected, const Results& scale, const Case& c,
                   const std::string& what);
-/// A sum of n terms errs by at most n epsilon of its scale, typically by less than sqrt(n): 8 up to 256 terms, then
-/// sqrt(n) / 2.
+/// A sum of n terms errs by at most n epsilon of its scale, typically by less than sqrt(n): 8 up to 256
+/// terms, then sqrt(n) / 2.
 double allowed_units(const Case& c);
 /// Keeps the largest error of a result seen by this program, as a test property.
 void record_units(const std::string& name, double units);
