@@ -7,6 +7,7 @@ void add_bench(CLI::App& app) {
   auto* bench = app.add_subcommand("bench", "measure speed and memory");
   bench->require_subcommand(1);
   add_attention(*bench);
+  add_compare(*bench);
 }
 
 }  // namespace cosformer::cli

@@ -8,9 +8,9 @@
 namespace cosformer::io {
 
 /// Writes a whole file: beside its place first, synced, then renamed, so that a reader sees the old content
-/// or the new one and never a part.
+/// or the new one and never a part. `parts` follow each other in the file.
 /// @throws IoError naming the file; nothing stays behind then
-void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
 /// Makes renames and new names in a folder last through a power failure.

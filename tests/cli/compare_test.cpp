@@ -41,7 +41,7 @@ TEST(CompareReport, ChartHasALineAModel) {
 class Compare : public testing::Test {
  protected:
   std::string run(const std::string& attention, const std::string& metrics, const std::string& machine) {
-    const auto folder = std::filesystem::path(testing::TempDir()) / "compare" / attention;
+    const auto folder = runs_ / attention;
     std::filesystem::create_directories(folder / "best");
     nn::LanguageModelConfig config;
     config.layers = 1;
@@ -58,9 +58,12 @@ class Compare : public testing::Test {
     std::ofstream(folder / "run.json") << machine;
     return folder.string();
   }
-  void TearDown() override {
-    std::filesystem::remove_all(std::filesystem::path(testing::TempDir()) / "compare");
-  }
+  void TearDown() override { std::filesystem::remove_all(runs_); }
+
+  // Tests run side by side: each has a folder of its own.
+  const std::filesystem::path runs_ =
+      std::filesystem::path(testing::TempDir()) /
+      (std::string("cosformer_compare_") + testing::UnitTest::GetInstance()->current_test_info()->name());
 
   const std::string metrics_ =
       "{\"step\": 1, \"split\": \"train\", \"loss\": 5, \"tokens_per_second\": 100}\n"

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cosformer/nn/config.h"
+
+/// What a training run is asked to do: a TOML file of sections data, model, optimizer and train, and
+/// overrides.
+namespace cosformer::train {
+
+/// A recipe, or an override of it, that is wrong by itself.
+class RecipeError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct DataRecipe {
+  std::string path;
+  std::string format = "bytes";
+};
+
+/// AdamW; the learning rate rises linearly over warmup_steps and then follows half a cosine down to
+/// learning_rate * final_fraction at the last step.
+struct OptimizerRecipe {
+  double learning_rate = 1e-3;
+  double final_fraction = 0.1;
+  int64_t warmup_steps = 100;
+  double beta1 = 0.9;
+  double beta2 = 0.98;
+  double eps = 1e-8;
+  double weight_decay = 0.01;  ///< matrices alone
+  double clip_norm = 1;        ///< of all gradients together; 0 = no clipping
+};
+
+struct TrainRecipe {
+  int64_t steps = 1000;
+  int64_t batch_size = 16;   ///< sequences a micro-step
+  int64_t accumulation = 1;  ///< micro-steps a step
+  int64_t sequence_length = 512;
+  int64_t evaluate_every = 100;    ///< steps
+  int64_t checkpoint_every = 100;  ///< steps
+  int64_t keep_checkpoints = 2;
+  int64_t log_every = 10;  ///< steps
+};
+
+struct Recipe {
+  int64_t seed = 1;
+  int64_t threads = 0;  ///< 0 = the cores at hand; a resolved recipe holds the number
+  DataRecipe data;
+  /// vocabulary_size comes from the data.
+  nn::LanguageModelConfig model;
+  OptimizerRecipe optimizer;
+  TrainRecipe train;
+};
+
+/// A recipe's file with overrides, each `key=value` with a dotted key. What neither of them says about
+/// model.horizon (kind cosformer) and model.max_length is train.sequence_length.
+/// @throws RecipeError naming the file or override, the key, what was expected and what was got; an unknown
+/// key is answered with the nearest known one
+Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+/// Every key with its value, sections in order; read_recipe gives the same recipe back.
+std::string to_toml(const Recipe& recipe);
+
+/// One line a key: type, unit or range, default and meaning.
+std::string recipe_help();
+
+/// A key whose values differ and without which a resumed run would not continue the old one:
+/// "train.steps: the run has 100, got 200". Names of files, threads and how often things are written may
+/// differ.
+std::optional<std::string> find_conflict(const Recipe& of_run, const Recipe& asked);
+
+}  // namespace cosformer::train

@@ -1,0 +1,153 @@
+#include "train/recipe_keys.h"
+
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+namespace cosformer::train {
+namespace {
+
+constexpr double kMost = 9e15;  // A double counts this far.
+
+#define COSFORMER_FIELD(path) [](Recipe& recipe) -> Field { return &recipe.path; }
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The shortest decimal number that reads back as the same double, with a point or exponent as TOML wants.
+std::string number_text(double value) {
+  for (int digits = 1; digits <= 17; ++digits) {
+    std::ostringstream text;
+    text.precision(digits);
+    text << value;
+    if (std::stod(text.str()) == value) {
+      const bool whole = text.str().find_first_of(".e") == std::string::npos;
+      return text.str() + (whole ? ".0" : "");
+    }
+  }
+  return std::to_string(value);
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (code < 0x20 || code == 0x7f) {
+      constexpr const char* kHex = "0123456789ABCDEF";
+      result += std::string("\\u00") + kHex[code / 16] + kHex[code % 16];
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+}  // namespace
+
+const std::vector<Key>& recipe_keys() {
+  static const std::vector<Key> keys = {
+      {"seed", COSFORMER_FIELD(seed), "an integer >= 0", 0, kMost, true,
+       "of initial weights, data order and dropout"},
+      {"threads", COSFORMER_FIELD(threads), "an integer from 0 to 1024", 0, 1024, false,
+       "0 = the cores at hand; another number may change the last bits"},
+      {"data.path", COSFORMER_FIELD(data.path), "a folder", 0, 0, false, "where the splits lie"},
+      {"data.format", COSFORMER_FIELD(data.format), "bytes | wikitext", 0, 0, true,
+       "bytes: {train,valid,test}.txt; wikitext: words"},
+      {"model.attention", COSFORMER_FIELD(model.attention), "cosformer | linear | softmax", 0, 0, true,
+       "kind of attention; all have equal parameters"},
+      {"model.horizon", COSFORMER_FIELD(model.horizon), "an integer >= 1 or \"none\"", 1, kMost, true,
+       "M in tokens, cosformer alone; default train.sequence_length"},
+      {"model.layers", COSFORMER_FIELD(model.layers), "an integer >= 1", 1, 1 << 14, true, "blocks"},
+      {"model.width", COSFORMER_FIELD(model.width), "an integer >= 1", 1, 1 << 20, true,
+       "of the residual stream"},
+      {"model.heads", COSFORMER_FIELD(model.heads), "a divisor of model.width", 1, 1 << 20, true,
+       "attention heads"},
+      {"model.ffn_width", COSFORMER_FIELD(model.ffn_width), "an integer >= 1", 1, 1 << 22, true,
+       "of the feed-forward layers"},
+      {"model.ffn", COSFORMER_FIELD(model.ffn), "gelu | swiglu", 0, 0, true, "kind of feed-forward"},
+      {"model.positions", COSFORMER_FIELD(model.positions), "learned | sinusoidal", 0, 0, true,
+       "absolute positions added to the embedding"},
+      {"model.max_length", COSFORMER_FIELD(model.max_length), "an integer >= 1", 1, kMost, true,
+       "rows of learned positions; default train.sequence_length"},
+      {"model.dropout", COSFORMER_FIELD(model.dropout), "a number in [0, 1)", 0, 1, true,
+       "probability, of the embedding and of each block's two outputs"},
+      {"model.tie_embeddings", COSFORMER_FIELD(model.tie_embeddings), "true or false", 0, 0, true,
+       "whether the head uses the embedding's matrix"},
+      {"optimizer.learning_rate", COSFORMER_FIELD(optimizer.learning_rate), "a number >= 0", 0, 1e6, true,
+       "its peak, after the warm-up"},
+      {"optimizer.final_fraction", COSFORMER_FIELD(optimizer.final_fraction), "a number in [0, 1]", 0, 1,
+       true, "of the peak, where the cosine ends"},
+      {"optimizer.warmup_steps", COSFORMER_FIELD(optimizer.warmup_steps), "an integer >= 0", 0, kMost, true,
+       "steps of linear rise"},
+      {"optimizer.beta1", COSFORMER_FIELD(optimizer.beta1), "a number in [0, 0.9999999]", 0, 0.9999999, true,
+       "AdamW: decay of the first moment"},
+      {"optimizer.beta2", COSFORMER_FIELD(optimizer.beta2), "a number in [0, 0.9999999]", 0, 0.9999999, true,
+       "AdamW: decay of the second moment"},
+      {"optimizer.eps", COSFORMER_FIELD(optimizer.eps), "a number in [1e-20, 1]", 1e-20, 1, true,
+       "AdamW: added to the root of the second moment"},
+      {"optimizer.weight_decay", COSFORMER_FIELD(optimizer.weight_decay), "a number >= 0", 0, 1e6, true,
+       "of matrices, times the learning rate, a step"},
+      {"optimizer.clip_norm", COSFORMER_FIELD(optimizer.clip_norm), "a number >= 0", 0, 1e12, true,
+       "largest norm of all gradients together; 0 = any"},
+      {"train.steps", COSFORMER_FIELD(train.steps), "an integer >= 1", 1, kMost, true, "optimiser steps"},
+      {"train.batch_size", COSFORMER_FIELD(train.batch_size), "an integer >= 1", 1, 1 << 20, true,
+       "sequences a micro-step"},
+      {"train.accumulation", COSFORMER_FIELD(train.accumulation), "an integer >= 1", 1, 1 << 20, true,
+       "micro-steps a step"},
+      {"train.sequence_length", COSFORMER_FIELD(train.sequence_length), "an integer >= 1", 1, 1 << 30, true,
+       "tokens"},
+      {"train.evaluate_every", COSFORMER_FIELD(train.evaluate_every), "an integer >= 1", 1, kMost, true,
+       "steps between validations; the last step has one too"},
+      {"train.checkpoint_every", COSFORMER_FIELD(train.checkpoint_every), "an integer >= 1", 1, kMost, false,
+       "steps between checkpoints; the last step has one too"},
+      {"train.keep_checkpoints", COSFORMER_FIELD(train.keep_checkpoints), "an integer >= 1", 1, 1 << 20,
+       false, "how many of the last are kept"},
+      {"train.log_every", COSFORMER_FIELD(train.log_every), "an integer >= 1", 1, kMost, true,
+       "steps between lines of the training loss"},
+  };
+  return keys;
+}
+
+#undef COSFORMER_FIELD
+
+const Key* find_key(std::string_view name) {
+  const auto& keys = recipe_keys();
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+const Key& nearest_key(std::string_view name) {
+  const auto& keys = recipe_keys();
+  return *std::min_element(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+    return edit_distance(name, a.name) < edit_distance(name, b.name);
+  });
+}
+
+std::string value_text(const Field& field) {
+  struct Text {
+    std::string operator()(const int64_t* value) const { return std::to_string(*value); }
+    std::string operator()(const double* value) const { return number_text(*value); }
+    std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+    std::string operator()(const std::string* value) const { return quoted(*value); }
+    std::string operator()(const std::optional<int64_t>* value) const {
+      return *value ? std::to_string(**value) : "\"none\"";
+    }
+  };
+  return std::visit(Text{}, field);
+}
+
+}  // namespace cosformer::train
