@@ -1,18 +1,25 @@
-// cosformer: flags, then one call. Exit codes: 0 done; 2 what the command line alone shows to be wrong; 1 all
-// else.
+// cosformer: flags, then one call. Exit codes: 0 done; 2 what the command line and recipe alone show to be
+// wrong; 3 stopped by a signal, with a checkpoint written; 1 all else.
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdio>
 
+#include "cli/stopped.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "io/build_info.h"
+#include "io/xml_text.h"
+#include "train/recipe.h"
 
 namespace {
 
+/// One line, whatever the message quotes.
 int fail(const char* message, int code) {
-  std::fprintf(stderr, "cosformer: %s\n", message);
+  std::string line = cosformer::io::valid_text(message);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::fprintf(stderr, "cosformer: %s\n", line.c_str());
   return code;
 }
 
@@ -24,6 +31,10 @@ int main(int argc, char** argv) {
   app.name("cosformer");
   app.set_version_flag("--version", std::string("cosformer ") + io::version() + " (" + io::commit() + ")");
   app.require_subcommand(1);
+  cli::add_train(app);
+  cli::add_evaluate(app);
+  cli::add_generate(app);
+  cli::add_describe(app);
   cli::add_bench(app);
   cli::add_plot(app);
   try {
@@ -33,6 +44,10 @@ int main(int argc, char** argv) {
     return fail(error.what(), 2);
   } catch (const cli::UsageError& error) {
     return fail(error.what(), 2);
+  } catch (const train::RecipeError& error) {
+    return fail(error.what(), 2);
+  } catch (const cli::Stopped& error) {
+    return fail(error.what(), 3);
   } catch (const c10::Error& error) {
     return fail(error.what_without_backtrace(), 1);
   } catch (const std::exception& error) {

@@ -6,6 +6,10 @@
 namespace cosformer::cli {
 
 void add_bench(CLI::App& app);
+void add_describe(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_generate(CLI::App& app);
 void add_plot(CLI::App& app);
+void add_train(CLI::App& app);
 
 }  // namespace cosformer::cli

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "nn/head_loss.h"
 #include "nn/initial_weights.h"
 #include "nn/positions.h"
 
@@ -71,23 +72,32 @@ torch::Tensor LanguageModelImpl::embed(const torch::Tensor& tokens, int64_t begi
   return at::dropout(x, config_.dropout, is_training());
 }
 
-torch::Tensor LanguageModelImpl::head(const torch::Tensor& x) {
-  return at::linear(norm_(x), head_ ? head_->weight : embedding_->weight);
+const torch::Tensor& LanguageModelImpl::head_weight() const {
+  return head_ ? head_->weight : embedding_->weight;
 }
 
-torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
+torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens) {
   check_tokens(tokens, "tokens", 2, "[B, T]");
   torch::Tensor x = embed(tokens, 0);
   for (const auto& block : *blocks_) {
     x = block->as<Block>()->forward(x);
   }
-  return head(x);
+  return norm_(x);
+}
+
+torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
+  return at::linear(hidden(tokens), head_weight());
 }
 
 torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
   check_tokens(targets, "targets", 2, "[B, T]");
-  return at::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten(), std::nullopt,
-                                at::Reduction::Mean, kNoTarget);
+  if (targets.sizes() != tokens.sizes()) {
+    std::ostringstream message;
+    message << "language model: targets must be " << tokens.sizes() << " as tokens are, got "
+            << targets.sizes();
+    throw ShapeError(message.str());
+  }
+  return head_loss(hidden(tokens).flatten(0, 1), head_weight(), targets.flatten());
 }
 
 DecoderState LanguageModelImpl::initial_state(int64_t batch) const {
@@ -109,7 +119,7 @@ torch::Tensor LanguageModelImpl::prefill(const torch::Tensor& tokens, DecoderSta
     x = blocks_[layer]->as<Block>()->advance(x, state.layers[layer]);
   }
   state.length += tokens.size(1);
-  return head(x.select(1, -1));
+  return at::linear(norm_(x.select(1, -1)), head_weight());
 }
 
 torch::Tensor LanguageModelImpl::step(const torch::Tensor& tokens, DecoderState& state) {

@@ -40,7 +40,8 @@ class LanguageModelImpl : public torch::nn::Module {
   /// @return logits [B, T, vocabulary_size] of the token that follows each
   torch::Tensor forward(const torch::Tensor& tokens);
 
-  /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none.
+  /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none. Its gradients have
+  /// no second derivative.
   /// @param tokens, targets [B, T]
   torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
 
@@ -65,7 +66,9 @@ class LanguageModelImpl : public torch::nn::Module {
 
  private:
   torch::Tensor embed(const torch::Tensor& tokens, int64_t begin);
-  torch::Tensor head(const torch::Tensor& x);
+  /// The input of the head, [B, T, width].
+  torch::Tensor hidden(const torch::Tensor& tokens);
+  const torch::Tensor& head_weight() const;
 
   LanguageModelConfig config_;
   torch::nn::Embedding embedding_ = nullptr, positions_ = nullptr;

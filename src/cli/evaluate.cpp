@@ -1,0 +1,59 @@
+// cosformer evaluate DIR: the loss of a model over a split of its data, as one line of JSON.
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+#include "cli/verbs.h"
+#include "cli/weights_flag.h"
+#include "data/tokens.h"
+#include "train/evaluation.h"
+#include "train/recipe.h"
+
+namespace cosformer::cli {
+namespace {
+
+struct Flags {
+  std::string folder, split = "test", data_path;
+  nn::Weights weights = nn::Weights::kBest;
+};
+
+void run(const Flags& flags) {
+  const std::filesystem::path folder = flags.folder;
+  nn::LanguageModel model = nn::load_model(folder, flags.weights);
+  const train::Recipe recipe = train::read_recipe(folder / "recipe.toml", {});
+  torch::set_num_threads(static_cast<int>(recipe.threads));
+  const data::Format format = data::parse_format(recipe.data.format);
+  const auto tokenizer = data::Tokenizer::load(folder, format);
+  const std::string path = flags.data_path.empty() ? recipe.data.path : flags.data_path;
+  const data::Sequences sequences(data::read_split(path, format, flags.split, tokenizer, 2),
+                                  recipe.train.sequence_length);
+  const double loss = train::evaluate(model, sequences, recipe.train.batch_size);
+  nlohmann::ordered_json line = {{"split", flags.split}, {"loss", loss}, {"tokens", sequences.predicted()}};
+  if (format == data::Format::kBytes) {
+    line["bits_per_byte"] = loss / std::numbers::ln2;
+  } else {
+    line["perplexity"] = std::exp(loss);
+  }
+  std::printf("%s\n", line.dump().c_str());
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto* verb = app.add_subcommand("evaluate", "measure a model's loss over a split of its data");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("model", flags->folder, "folder of a run")->required();
+  verb->add_option("--split", flags->split, "train, valid or test")
+      ->check(CLI::IsMember({"train", "valid", "test"}))
+      ->capture_default_str();
+  add_weights(*verb, flags->weights);
+  verb->add_option("--data.path", flags->data_path, "folder of the data, where it is not the run's own");
+  verb->callback([flags] { run(*flags); });
+}
+
+}  // namespace cosformer::cli

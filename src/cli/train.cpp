@@ -1,0 +1,69 @@
+// cosformer train RECIPE --output DIR: trains a model by a recipe, or continues a training.
+
+#include "train/train.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/progress.h"
+#include "cli/stopped.h"
+#include "cli/usage_error.h"
+#include "cli/verbs.h"
+#include "train/recipe.h"
+
+namespace cosformer::cli {
+namespace {
+
+struct Flags {
+  std::string recipe, output;
+  bool resume = false;
+};
+
+/// key=value for each --key=value that is no flag of the verb's own.
+std::vector<std::string> overrides(const std::vector<std::string>& arguments) {
+  std::vector<std::string> keys;
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with("--")) {
+      throw UsageError(argument + ": expected an override --key=value");
+    }
+    keys.push_back(argument.substr(2));
+  }
+  return keys;
+}
+
+void run(const Flags& flags, const std::vector<std::string>& arguments) {
+  const train::Recipe recipe = train::read_recipe(flags.recipe, overrides(arguments));
+  train::TrainResult result;
+  {
+    Progress progress;
+    result = train::train(recipe, flags.output, flags.resume,
+                          {[&](const train::TrainProgress& step) { progress.show(step); },
+                           [&](const std::string& line) { progress.note(line); }});
+  }
+  if (result.stopped_by) {
+    throw Stopped("stopped after step " + std::to_string(result.step) + " by " + *result.stopped_by +
+                  "; --resume goes on");
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* verb = app.add_subcommand("train", "train a model by a recipe");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("recipe", flags->recipe, "TOML file")->required();
+  verb->add_option("--output", flags->output, "folder of the run")->required();
+  verb->add_flag("--resume", flags->resume, "continue the run in the folder, if there is one");
+  verb->add_flag_callback(
+      "--help-keys",
+      [] {
+        std::fputs(train::recipe_help().c_str(), stdout);
+        throw CLI::Success();
+      },
+      "print the recipe's keys and exit");
+  verb->allow_extras();
+  verb->footer("--KEY=VALUE overrides a key of the recipe, such as --train.steps=100.");
+  verb->callback([flags, verb] { run(*flags, verb->remaining()); });
+}
+
+}  // namespace cosformer::cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace cosformer::nn {
+
+/// Mean natural-log loss of logits x W^T over the targets other than kNoTarget; NaN if there are none. The
+/// logits [N, v] never exist as a whole: they come and go in chunks that fit the last-level cache, and their
+/// gradient is taken in the same pass. Work O(N w v); memory O(N w + v w). No second derivative.
+/// @param x        [N, w]
+/// @param weight   [v, w]
+/// @param targets  int64 [N]
+torch::Tensor head_loss(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& targets);
+
+}  // namespace cosformer::nn

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace cosformer::train {
+
+/// CRC-64/XZ: reflected polynomial 0x42F0E1EBA9EA3693, of "123456789" 0x995DC9BBDF1939FA.
+uint64_t crc64(std::span<const std::byte> bytes);
+
+/// 16 lower-case digits.
+std::string crc64_text(std::span<const std::byte> bytes);
+
+}  // namespace cosformer::train

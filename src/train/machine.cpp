@@ -1,0 +1,25 @@
+#include "train/machine.h"
+
+#include <sys/resource.h>
+#include <torch/version.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cosformer/isa.h"
+
+namespace cosformer::train {
+
+nlohmann::ordered_json machine_json(int64_t threads) {
+  return {{"processor", processor_name()},
+          {"level", name(selected_isa())},
+          {"libtorch", TORCH_VERSION},
+          {"threads", threads}};
+}
+
+int64_t peak_bytes() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{1024} * usage.ru_maxrss;
+}
+
+}  // namespace cosformer::train

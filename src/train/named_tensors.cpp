@@ -1,0 +1,50 @@
+#include "train/named_tensors.h"
+
+#include <cstring>
+#include <map>
+#include <sstream>
+
+#include "cosformer/error.h"
+
+namespace cosformer::train {
+namespace {
+
+std::string text_of(const io::TensorBytes& tensor) {
+  std::ostringstream text;
+  text << tensor.dtype << ' ' << at::IntArrayRef(tensor.shape);
+  return text.str();
+}
+
+}  // namespace
+
+std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors) {
+  std::vector<io::TensorBytes> bytes;
+  for (const auto& [name, tensor] : tensors) {
+    const bool is_float = tensor.scalar_type() == torch::kFloat32;
+    TORCH_INTERNAL_ASSERT(tensor.is_contiguous() && (is_float || tensor.scalar_type() == torch::kUInt8));
+    bytes.push_back({name,
+                     is_float ? "F32" : "U8",
+                     tensor.sizes().vec(),
+                     {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+  }
+  return bytes;
+}
+
+void copy_from(const std::vector<io::TensorBytes>& stored, const NamedTensors& tensors,
+               const std::string& place) {
+  std::map<std::string, const io::TensorBytes*> by_name;
+  for (const io::TensorBytes& tensor : stored) by_name.emplace(tensor.name, &tensor);
+  for (const io::TensorBytes& expected : to_bytes(tensors)) {
+    const auto found = by_name.find(expected.name);
+    const std::string got = found == by_name.end() ? "none" : text_of(*found->second);
+    if (got != text_of(expected)) {
+      throw FormatError(place + ": " + expected.name + ": expected " + text_of(expected) + ", got " + got);
+    }
+  }
+  for (const auto& [name, tensor] : tensors) {
+    const auto bytes = by_name.at(name)->bytes;
+    if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
+  }
+}
+
+}  // namespace cosformer::train

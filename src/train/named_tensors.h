@@ -1,0 +1,25 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/safetensors.h"
+
+namespace cosformer::train {
+
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// The tensors as a file has them. They share memory: float32 or uint8, contiguous.
+std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors);
+
+/// Overwrites each tensor with the one of its name.
+/// @param place for errors
+/// @throws FormatError naming the first tensor that is missing or of another shape or dtype; nothing is
+/// changed then
+void copy_from(const std::vector<io::TensorBytes>& stored, const NamedTensors& tensors,
+               const std::string& place);
+
+}  // namespace cosformer::train

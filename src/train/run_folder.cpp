@@ -1,0 +1,74 @@
+#include "train/run_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "cosformer/error.h"
+#include "cosformer/nn/model_folder.h"
+#include "io/atomic_file.h"
+#include "io/build_info.h"
+#include "io/mapped_file.h"
+#include "train/machine.h"
+
+namespace cosformer::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path& made(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) io::fail(folder, "create", error.value());
+  return folder;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
+    : path_(folder), lock_(made(folder)) {
+  constexpr std::array kMarks = {"recipe.toml", "metrics.jsonl", "model.safetensors", "checkpoints"};
+  const bool holds_run =
+      std::any_of(kMarks.begin(), kMarks.end(), [&](const char* name) { return fs::exists(folder / name); });
+  if (holds_run && !resume) {
+    throw FormatError(folder.string() +
+                      ": expected a folder without a run; --resume continues the one there");
+  }
+  if (!fs::exists(folder / "recipe.toml")) return;
+  const Recipe of_run = read_recipe(folder / "recipe.toml", {});
+  if (const auto conflict = find_conflict(of_run, recipe)) {
+    throw FormatError(folder.string() + ": cannot be continued by another recipe: " + *conflict);
+  }
+}
+
+void RunFolder::begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const {
+  if (tokenizer.vocabulary() && fs::exists(path_ / "vocabulary.txt") &&
+      data::Vocabulary::load(path_) != *tokenizer.vocabulary()) {
+    throw FormatError((path_ / "vocabulary.txt").string() + ": expected the words of " + recipe.data.path +
+                      ", got others");
+  }
+  // recipe.toml makes it a run.
+  io::write_file(path_ / "recipe.toml", to_toml(recipe));
+  nn::save_config(recipe.model, path_);
+  tokenizer.save(path_);
+  made(path_ / "best");
+  write_run_record(recipe.threads);
+}
+
+void RunFolder::write_run_record(int64_t threads) const {
+  const fs::path file = path_ / "run.json";
+  int64_t peak = peak_bytes();
+  if (fs::exists(file)) {
+    const auto before = nlohmann::json::parse(io::MappedFile(file).text(), nullptr, false);
+    if (before.is_object() && before.contains("peak_bytes") && before["peak_bytes"].is_number_integer()) {
+      peak = std::max(peak, before["peak_bytes"].get<int64_t>());
+    }
+  }
+  const nlohmann::ordered_json record = {{"version", io::version()},
+                                         {"commit", io::commit()},
+                                         {"machine", machine_json(threads)},
+                                         {"peak_bytes", peak}};
+  io::write_file(file, record.dump(2) + '\n');
+}
+
+}  // namespace cosformer::train

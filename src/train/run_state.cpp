@@ -1,0 +1,48 @@
+#include "train/run_state.h"
+
+#include "cosformer/error.h"
+
+namespace cosformer::train {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_json(const RunState& state) {
+  return Json{{"step", state.step},
+              {"data_position", state.data_position},
+              {"train_tokens", state.train_tokens},
+              {"best_loss", state.best_loss ? Json(*state.best_loss) : Json()},
+              {"best_step", state.best_step},
+              {"window_loss", state.window_loss},
+              {"window_predicted", state.window_predicted},
+              {"machine", state.machine}}
+             .dump(2) +
+         '\n';
+}
+
+RunState run_state_from_json(const std::string& text, const std::string& place) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) throw FormatError(place + ": expected a JSON object, got something else");
+  const auto get = [&](const char* key, bool (*fits)(const Json&)) {
+    const bool there = json.contains(key);
+    if (!there || !fits(json[key])) {
+      throw FormatError(place + ": " + key + ": expected another value, got " +
+                        (there ? json[key].dump() : "none"));
+    }
+    return json[key];
+  };
+  const auto count = [](const Json& value) { return value.is_number_integer() && value >= 0; };
+  const auto number = [](const Json& value) { return value.is_number(); };
+  RunState state;
+  state.step = get("step", count);
+  state.data_position = get("data_position", count);
+  state.train_tokens = get("train_tokens", count);
+  const Json best = get("best_loss", [](const Json& value) { return value.is_number() || value.is_null(); });
+  if (!best.is_null()) state.best_loss = best;
+  state.best_step = get("best_step", count);
+  state.window_loss = get("window_loss", number);
+  state.window_predicted = get("window_predicted", count);
+  state.machine = get("machine", [](const Json& value) { return value.is_object(); });
+  return state;
+}
+
+}  // namespace cosformer::train

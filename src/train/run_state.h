@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace cosformer::train {
+
+/// Everything in a checkpoint that is no tensor: state.json.
+struct RunState {
+  int64_t step = 0;
+  int64_t data_position = 0;  ///< sequences taken
+  int64_t train_tokens = 0;   ///< of the split, to notice other data
+  /// The lowest validation loss so far and its step.
+  std::optional<double> best_loss;
+  int64_t best_step = 0;
+  /// Sum and number of the targets' losses since the last line of metrics.jsonl.
+  double window_loss = 0;
+  int64_t window_predicted = 0;
+  nlohmann::ordered_json machine;
+};
+
+std::string to_json(const RunState& state);
+
+/// @param place for errors
+/// @throws FormatError naming the first key that is missing or of another type
+RunState run_state_from_json(const std::string& text, const std::string& place);
+
+}  // namespace cosformer::train

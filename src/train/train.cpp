@@ -1,0 +1,179 @@
+#include "train/train.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "cosformer/error.h"
+#include "cosformer/nn/model_folder.h"
+#include "train/checkpoint_store.h"
+#include "train/evaluation.h"
+#include "train/machine.h"
+#include "train/metrics_file.h"
+#include "train/run_folder.h"
+#include "train/run_state.h"
+#include "train/stop_signal.h"
+#include "train/trainer.h"
+
+namespace cosformer::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// What differs between two machines, "threads 2, not 1", or nothing.
+std::string difference(const Json& now, const Json& before) {
+  std::string text;
+  for (const auto& [key, value] : now.items()) {
+    const Json was = before.value(key, Json());
+    if (was != value) text += (text.empty() ? "" : ", ") + key + ' ' + value.dump() + ", not " + was.dump();
+  }
+  return text;
+}
+
+data::Sequences read(const Recipe& recipe, const std::string& split, const data::Tokenizer& tokenizer,
+                     int64_t least_tokens) {
+  return {data::read_split(recipe.data.path, data::parse_format(recipe.data.format), split, tokenizer,
+                           least_tokens),
+          recipe.train.sequence_length};
+}
+
+/// A run from its first step, or the one of its checkpoint, to its last.
+class Run {
+ public:
+  Run(const Recipe& recipe, const fs::path& folder, data::Sequences train, data::Sequences valid,
+      const TrainObserver& observer)
+      : recipe_(recipe),
+        folder_(folder),
+        observer_(observer),
+        valid_(std::move(valid)),
+        store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
+    state_.train_tokens = train.predicted() + 1;
+    state_.machine = machine_json(recipe.threads);
+    trainer_.emplace(recipe, std::move(train));
+    restore();
+    metrics_.emplace(folder / "metrics.jsonl", state_.step);
+  }
+
+  TrainResult run(const StopSignal& stop) {
+    const TrainRecipe& train = recipe_.train;
+    while (state_.step < train.steps) {
+      const Clock::time_point start = Clock::now();
+      const Trainer::Step step = trainer_->step();
+      window_seconds_ += seconds_since(start);
+      const int64_t done = state_.step = trainer_->steps_done();
+      const bool last = done == train.steps;
+      log(step, last || done % train.log_every == 0);
+      TrainProgress progress{done, train.steps, step.loss, step.predicted, std::nullopt};
+      if (last || done % train.evaluate_every == 0) progress.valid_loss = evaluate_now();
+      observer_.on_step(progress);
+      const char* signal = stop.received();
+      if (last || signal || done % train.checkpoint_every == 0) save();
+      if (signal && !last) return {done, signal};
+    }
+    return {state_.step, std::nullopt};
+  }
+
+ private:
+  void restore() {
+    const auto stored = store_.load_newest(observer_.on_note);
+    if (!stored) return;
+    const std::string place = (folder_ / "checkpoints: step ").string() + std::to_string(stored->step);
+    RunState state = run_state_from_json(stored->state, place);
+    if (state.step != stored->step || state.step > recipe_.train.steps) {
+      throw FormatError(place + ": step: expected that of the folder, got " + std::to_string(state.step));
+    }
+    if (state.train_tokens != state_.train_tokens) {
+      throw FormatError(recipe_.data.path + ": expected the " + std::to_string(state.train_tokens) +
+                        " tokens of train that the run began with, got " +
+                        std::to_string(state_.train_tokens));
+    }
+    trainer_->restore(stored->tensors.tensors(), state.step, state.data_position, place);
+    const std::string other = difference(state_.machine, state.machine);
+    if (!other.empty()) {
+      observer_.on_note("this is another machine (" + other +
+                        "): the last bits may differ from those of an uninterrupted run");
+    }
+    state.machine = state_.machine;
+    state_ = std::move(state);
+    observer_.on_note("continuing after step " + std::to_string(state_.step));
+  }
+
+  /// Adds the step to the window since the last line; ends it with a line where one is due.
+  void log(const Trainer::Step& step, bool is_due) {
+    state_.window_loss += step.loss * static_cast<double>(step.predicted);
+    state_.window_predicted += step.predicted;
+    window_tokens_ += step.predicted;
+    if (!is_due) return;
+    metrics_->write({{"step", state_.step},
+                     {"split", "train"},
+                     {"loss", state_.window_loss / static_cast<double>(state_.window_predicted)},
+                     {"learning_rate", step.learning_rate},
+                     {"gradient_norm", step.gradient_norm},
+                     {"tokens_per_second", static_cast<double>(window_tokens_) / window_seconds_}});
+    state_.window_loss = window_seconds_ = 0;
+    state_.window_predicted = window_tokens_ = 0;
+  }
+
+  double evaluate_now() {
+    const Clock::time_point start = Clock::now();
+    const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size);
+    if (!std::isfinite(loss)) {
+      throw TrainingError("step " + std::to_string(state_.step) +
+                          ": expected a finite validation loss, got " + std::to_string(loss));
+    }
+    metrics_->write({{"step", state_.step},
+                     {"split", "valid"},
+                     {"loss", loss},
+                     {"evaluation_seconds", seconds_since(start)}});
+    if (!state_.best_loss || loss < *state_.best_loss) {
+      state_.best_loss = loss;
+      state_.best_step = state_.step;
+      nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kBest));
+    }
+    return loss;
+  }
+
+  /// The checkpoint comes last: where it exists, all that belongs to its step does.
+  void save() {
+    metrics_->sync();
+    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
+    state_.data_position = trainer_->data_position();
+    const NamedTensors tensors = trainer_->state();
+    store_.save(state_.step, to_bytes(tensors), to_json(state_));
+  }
+
+  const Recipe& recipe_;
+  fs::path folder_;
+  const TrainObserver& observer_;
+  data::Sequences valid_;
+  CheckpointStore store_;
+  RunState state_;
+  std::optional<Trainer> trainer_;
+  std::optional<MetricsFile> metrics_;
+  /// Of this process alone, since the last line of metrics.
+  double window_seconds_ = 0;
+  int64_t window_tokens_ = 0;
+};
+
+}  // namespace
+
+TrainResult train(Recipe recipe, const fs::path& folder, bool resume, const TrainObserver& observer) {
+  const StopSignal stop;
+  const RunFolder run_folder(folder, recipe, resume);
+  const auto tokenizer = data::Tokenizer::of_data(recipe.data.path, data::parse_format(recipe.data.format));
+  recipe.model.vocabulary_size = tokenizer.vocabulary_size();
+  data::Sequences train = read(recipe, "train", tokenizer, recipe.train.sequence_length + 1);
+  data::Sequences valid = read(recipe, "valid", tokenizer, 2);
+  run_folder.begin(recipe, tokenizer);
+  Run run(recipe, folder, std::move(train), std::move(valid), observer);
+  const TrainResult result = run.run(stop);
+  run_folder.write_run_record(recipe.threads);
+  return result;
+}
+
+}  // namespace cosformer::train

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <stdexcept>
+
+#include "cosformer/nn/language_model.h"
+#include "data/order.h"
+#include "data/sequences.h"
+#include "train/adamw.h"
+#include "train/named_tensors.h"
+#include "train/recipe.h"
+
+namespace cosformer::train {
+
+/// Training cannot go on: a loss or gradient is not finite.
+class TrainingError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Model, optimiser and place in the data: all that the next step depends on.
+class Trainer {
+ public:
+  /// Sets LibTorch's threads, makes it deterministic, seeds its generator and draws the initial weights.
+  /// @param recipe    with model.vocabulary_size filled in
+  /// @param sequences of the train split, at least one
+  Trainer(const Recipe& recipe, data::Sequences sequences);
+
+  struct Step {
+    double loss;        ///< mean over the step's targets
+    int64_t predicted;  ///< targets
+    double gradient_norm;
+    double learning_rate;
+  };
+  /// One step of the optimiser over batch_size * accumulation sequences, each target of equal weight.
+  /// @throws TrainingError naming the step; weights and moments are then unchanged
+  Step step();
+
+  int64_t steps_done() const { return steps_done_; }
+  /// Sequences taken so far.
+  int64_t data_position() const { return data_position_; }
+  nn::LanguageModel& model() { return model_; }
+
+  /// Weights, moments and the state of LibTorch's generator.
+  NamedTensors state() const;
+  /// Goes on as the trainer did of which these were taken.
+  /// @param place for errors
+  /// @throws FormatError if the tensors are not those of this recipe
+  void restore(const std::vector<io::TensorBytes>& tensors, int64_t steps_done, int64_t data_position,
+               const std::string& place);
+
+ private:
+  std::vector<data::Batch> next_batches();
+
+  Recipe recipe_;
+  data::Sequences sequences_;
+  data::SequenceOrder order_;
+  nn::LanguageModel model_;
+  AdamW optimizer_;
+  int64_t steps_done_ = 0, data_position_ = 0;
+};
+
+}  // namespace cosformer::train
