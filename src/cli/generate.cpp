@@ -19,13 +19,13 @@ namespace {
 
 struct Flags {
   std::string folder, prompt;
-  nn::Weights weights = nn::Weights::kBest;
+  std::string weights = "best";
   nn::GenerationOptions options;
 };
 
 void run(const Flags& flags) {
   const std::filesystem::path folder = flags.folder;
-  nn::LanguageModel model = nn::load_model(folder, flags.weights);
+  nn::LanguageModel model = nn::load_model(folder, which_weights(flags.weights));
   const train::Recipe recipe = train::read_recipe(folder / "recipe.toml", {});
   torch::set_num_threads(static_cast<int>(recipe.threads));
   const auto tokenizer = data::Tokenizer::load(folder, data::parse_format(recipe.data.format));

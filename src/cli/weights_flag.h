@@ -1,20 +1,21 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <map>
+#include <string>
 
 #include "cosformer/nn/model_folder.h"
 
 namespace cosformer::cli {
 
 /// --weights=last|best
-inline void add_weights(CLI::App& verb, nn::Weights& weights) {
-  static const std::map<std::string, nn::Weights> names = {{"last", nn::Weights::kLast},
-                                                           {"best", nn::Weights::kBest}};
+inline void add_weights(CLI::App& verb, std::string& weights) {
   verb.add_option("--weights", weights, "last: of the last step; best: of the lowest validation loss")
-      ->transform(CLI::Transformer(names, CLI::ignore_case).description("last|best"))
-      ->check(CLI::IsMember({"0", "1"}).description(""))
-      ->default_str("best");
+      ->check(CLI::IsMember({"last", "best"}))
+      ->capture_default_str();
+}
+
+inline nn::Weights which_weights(const std::string& name) {
+  return name == "last" ? nn::Weights::kLast : nn::Weights::kBest;
 }
 
 }  // namespace cosformer::cli

@@ -2,7 +2,7 @@
 
 #include <toml++/toml.h>
 
-#include <cmath>
+#include <algorithm>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -17,13 +17,16 @@ namespace {
   throw RecipeError(place + ": expected " + expected + ", got " + got);
 }
 
+/// On one line.
 std::string text_of(const toml::node& node) {
+  if (node.is_string()) {
+    std::string value = node.as_string()->get();
+    return value_text(&value);
+  }
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
   std::string line = text.str();
-  for (char& c : line) {
-    if (c == '\n') c = ' ';
-  }
+  std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
 

@@ -100,7 +100,9 @@ class Run {
     }
     state.machine = state_.machine;
     state_ = std::move(state);
-    observer_.on_note("continuing after step " + std::to_string(state_.step));
+    const bool is_finished = state_.step == recipe_.train.steps;
+    observer_.on_note((is_finished ? "finished before, at step " : "continuing after step ") +
+                      std::to_string(state_.step));
   }
 
   /// Adds the step to the window since the last line; ends it with a line where one is due.

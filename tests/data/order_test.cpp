@@ -1,0 +1,60 @@
+#include "data/order.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace cosformer::data {
+namespace {
+
+TEST(Order, AnEpochIsAPermutation) {
+  for (const int64_t count : {1, 2, 7, 1000}) {
+    std::vector<int64_t> numbers = epoch_permutation(count, 3, 5);
+    std::sort(numbers.begin(), numbers.end());
+    std::vector<int64_t> all(static_cast<std::size_t>(count));
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(numbers, all);
+  }
+}
+
+// Written down once: another compiler, library or processor gives the same.
+TEST(Order, IsFixedForAllTime) {
+  EXPECT_EQ(epoch_permutation(10, 1, 0), (std::vector<int64_t>{2, 1, 8, 9, 6, 7, 3, 5, 0, 4}));
+  EXPECT_EQ(epoch_permutation(10, (uint64_t{1} << 40) + 1, 3),
+            (std::vector<int64_t>{1, 4, 3, 5, 6, 9, 2, 8, 0, 7}));
+}
+
+TEST(Order, DependsOnSeedAndEpoch) {
+  EXPECT_NE(epoch_permutation(100, 1, 0), epoch_permutation(100, 1, 1));
+  EXPECT_NE(epoch_permutation(100, 1, 0), epoch_permutation(100, 2, 0));
+  EXPECT_NE(epoch_permutation(100, 1, 0), epoch_permutation(100, (uint64_t{1} << 32) + 1, 0));
+}
+
+TEST(Order, PlacesAreEqualLikely) {
+  // Of 3 numbers each of 6 orders is as likely: 6000 epochs, 1000 of each with a deviation of 29.
+  std::vector<int64_t> order = {0, 1, 2};
+  std::vector<int> counts;
+  do {
+    int count = 0;
+    for (int64_t epoch = 0; epoch < 6000; ++epoch) count += epoch_permutation(3, 9, epoch) == order;
+    EXPECT_NEAR(count, 1000, 5 * 29);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(SequenceOrder, RunsThroughEpochsFromAnyPlace) {
+  SequenceOrder stream(7, 11);
+  std::vector<int64_t> first;
+  for (int64_t place = 0; place < 21; ++place) first.push_back(stream.at(place));
+  for (int64_t epoch = 0; epoch < 3; ++epoch) {
+    const auto begin = first.begin() + 7 * epoch;
+    EXPECT_EQ(std::vector<int64_t>(begin, begin + 7), epoch_permutation(7, 11, epoch));
+  }
+  SequenceOrder later(7, 11);
+  for (int64_t place = 20; place >= 0; --place) {
+    EXPECT_EQ(later.at(place), first[static_cast<std::size_t>(place)]);
+  }
+}
+
+}  // namespace
+}  // namespace cosformer::data

@@ -1,0 +1,89 @@
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "cosformer/error.h"
+#include "temporary_folder.h"
+#include "train/checkpoint_store.h"
+#include "train/metrics_file.h"
+
+namespace cosformer::train {
+namespace {
+
+/// A file system of its own in a folder, for as long as this lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::filesystem::path folder, const char* options) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+    error_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, options) == 0 ? 0 : errno;
+  }
+  ~SmallDisk() {
+    if (error_ == 0) ::umount2(folder_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  int error() const { return error_; }
+  void make_read_only() const { ::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr); }
+
+ private:
+  std::filesystem::path folder_;
+  int error_;
+};
+
+class FullDisk : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (disk_.error() != 0) {
+      GTEST_SKIP() << "cannot mount a tmpfs here: " << std::strerror(disk_.error());
+    }
+  }
+  void save(int64_t step, std::size_t floats) const {
+    const std::vector<float> values(floats, static_cast<float>(step));
+    store_.save(step, {{"weights", "F32", {static_cast<int64_t>(floats)}, std::as_bytes(std::span(values))}},
+                "{}");
+  }
+  int64_t newest() const {
+    const auto loaded = store_.load_newest([](const std::string& line) { ADD_FAILURE() << line; });
+    return loaded ? loaded->step : -1;
+  }
+
+  const test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path() / "disk";
+  const SmallDisk disk_{folder_, "size=1m"};
+  const CheckpointStore store_{folder_ / "checkpoints", 2};
+};
+
+TEST_F(FullDisk, TheLastCheckpointStaysWhole) {
+  save(1, 100'000);
+  const std::string error = test::error_of<IoError>([&] { save(2, 200'000); });
+  EXPECT_NE(error.find("No space left on device"), std::string::npos) << error;
+  EXPECT_EQ(newest(), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints" / ".partial"));
+  // Room again: the next one is saved.
+  save(3, 100'000);
+  EXPECT_EQ(newest(), 3);
+}
+
+TEST_F(FullDisk, MetricsSayThatTheyCannotBeWritten) {
+  MetricsFile metrics(folder_ / "metrics.jsonl", 0);
+  const std::string error = test::error_of<IoError>([&] {
+    for (int64_t step = 0; step < 100'000; ++step) metrics.write({{"step", step}, {"split", "train"}});
+  });
+  EXPECT_NE(error.find("metrics.jsonl: cannot write: No space left on device"), std::string::npos) << error;
+}
+
+TEST_F(FullDisk, AReadOnlyFolderIsNamed) {
+  save(1, 10);
+  disk_.make_read_only();
+  const std::string error = test::error_of<IoError>([&] { save(2, 10); });
+  EXPECT_NE(error.find("Read-only file system"), std::string::npos) << error;
+  EXPECT_NE(error.find(folder_.string()), std::string::npos) << error;
+  EXPECT_EQ(newest(), 1);
+}
+
+}  // namespace
+}  // namespace cosformer::train

@@ -1,0 +1,57 @@
+#include "train/run_state.h"
+
+#include "cosformer/error.h"
+#include "temporary_folder.h"
+
+namespace cosformer::train {
+namespace {
+
+RunState some_state() {
+  RunState state;
+  state.step = 7;
+  state.data_position = 56;
+  state.train_tokens = 1000;
+  state.best_loss = 1.0 / 3;
+  state.best_step = 5;
+  state.window_loss = 0.1 + 0.2;
+  state.window_predicted = 99;
+  state.machine = {{"threads", 2}};
+  return state;
+}
+
+TEST(RunState, RoundTripKeepsEveryBit) {
+  const RunState state = some_state(), read = run_state_from_json(to_json(state), "x");
+  EXPECT_EQ(read.step, 7);
+  EXPECT_EQ(read.data_position, 56);
+  EXPECT_EQ(read.train_tokens, 1000);
+  EXPECT_EQ(read.best_loss, state.best_loss);
+  EXPECT_EQ(read.best_step, 5);
+  EXPECT_EQ(read.window_loss, state.window_loss);
+  EXPECT_EQ(read.window_predicted, 99);
+  EXPECT_EQ(read.machine, state.machine);
+}
+
+TEST(RunState, BeforeTheFirstValidationNothingIsBest) {
+  RunState state = some_state();
+  state.best_loss.reset();
+  EXPECT_EQ(run_state_from_json(to_json(state), "x").best_loss, std::nullopt);
+}
+
+TEST(RunState, EveryKeyIsNeededAndOfItsType) {
+  const auto whole = nlohmann::ordered_json::parse(to_json(some_state()));
+  for (const auto& [key, value] : whole.items()) {
+    auto json = whole;
+    json.erase(key);
+    EXPECT_EQ(test::error_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
+              "x: " + key + ": expected another value, got none");
+    json = whole;
+    json[key] = "text";
+    EXPECT_EQ(test::error_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
+              "x: " + key + ": expected another value, got \"text\"");
+  }
+  EXPECT_THROW(run_state_from_json("[]", "x"), FormatError);
+  EXPECT_THROW(run_state_from_json("{", "x"), FormatError);
+}
+
+}  // namespace
+}  // namespace cosformer::train

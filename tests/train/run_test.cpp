@@ -1,0 +1,232 @@
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "cosformer/error.h"
+#include "cosformer/nn/model_folder.h"
+#include "temporary_folder.h"
+#include "train/evaluation.h"
+#include "train/folder_lock.h"
+#include "train/tiny_recipe.h"
+#include "train/train.h"
+#include "train/trainer.h"
+
+namespace cosformer::train::test {
+namespace {
+
+namespace fs = std::filesystem;
+using cosformer::test::error_of;
+using cosformer::test::read_text;
+
+/// Metrics without times.
+std::vector<nlohmann::json> metrics(const fs::path& run) {
+  std::istringstream text(read_text(run / "metrics.jsonl"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(text, line);) {
+    auto json = nlohmann::json::parse(line);
+    for (const std::string ending : {"_seconds", "_per_second"}) {
+      for (auto entry = json.begin(); entry != json.end();) {
+        entry = entry.key().ends_with(ending) ? json.erase(entry) : std::next(entry);
+      }
+    }
+    lines.push_back(std::move(json));
+  }
+  return lines;
+}
+
+class Runs : public testing::Test {
+ protected:
+  void SetUp() override {
+    recipe_.data.path = folder_.path() / "data";
+    folder_.write("data/train.txt", tiny_text(700, 1));
+    folder_.write("data/valid.txt", tiny_text(100, 2));
+  }
+
+  TrainResult run(const std::string& name, bool resume = false, int64_t signal_at = -1) {
+    notes_.clear();
+    return train(recipe_, folder_.path() / name, resume,
+                 {[&](const TrainProgress& progress) {
+                    if (progress.step == signal_at) std::raise(SIGTERM);
+                  },
+                  [&](const std::string& line) { notes_.push_back(line); }});
+  }
+  void expect_same(const std::string& a, const std::string& b) const {
+    for (const char* file : {"model.safetensors", "best/model.safetensors", "config.json",
+                             "checkpoints/step-00000012/state.safetensors"}) {
+      EXPECT_EQ(read_text(folder_.path() / a / file), read_text(folder_.path() / b / file)) << file;
+    }
+    EXPECT_EQ(metrics(folder_.path() / a), metrics(folder_.path() / b));
+  }
+  template <class E>
+  std::string error(bool resume = false) {
+    return error_of<E>([&] { run("run", resume); });
+  }
+  fs::path path(const std::string& name) const { return folder_.path() / name; }
+
+  const cosformer::test::TemporaryFolder folder_;
+  Recipe recipe_ = tiny_recipe();
+  std::vector<std::string> notes_;
+};
+
+TEST_F(Runs, LeaveAModelMetricsAndCheckpoints) {
+  EXPECT_EQ(run("run").stopped_by, std::nullopt);
+  std::vector<std::string> lines;
+  for (const auto& line : metrics(path("run"))) {
+    lines.push_back(line["split"].get<std::string>() + ' ' + std::to_string(line["step"].get<int>()));
+    EXPECT_GT(line["loss"].get<double>(), 0);
+    if (line["split"] == "train") {
+      EXPECT_GT(line["learning_rate"].get<double>(), 0);
+      EXPECT_GT(line["gradient_norm"].get<double>(), 0);
+    }
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{"train 2", "train 4", "valid 4", "train 6", "train 8", "valid 8",
+                                             "train 10", "train 12", "valid 12"}));
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step-00000009")));
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step-00000012")));
+  EXPECT_FALSE(fs::exists(path("run/checkpoints/step-00000006"))) << "the last two are kept";
+  const auto record = nlohmann::json::parse(read_text(path("run/run.json")));
+  EXPECT_GT(record["peak_bytes"].get<int64_t>(), 1'000'000);
+  EXPECT_EQ(record["machine"]["threads"], 1);
+  EXPECT_TRUE(record.contains("version") && record.contains("commit"));
+}
+
+TEST_F(Runs, BestWeightsAreThoseOfTheLowestValidationLoss) {
+  // Rates that fall to 0 would make the last the best; a high one to the end makes the loss jump.
+  recipe_.optimizer.learning_rate = 0.3;
+  recipe_.optimizer.final_fraction = 1;
+  run("run");
+  double lowest = 1e9, last = 0;
+  for (const auto& line : metrics(path("run"))) {
+    if (line["split"] != "valid") continue;
+    last = line["loss"];
+    lowest = std::min(lowest, last);
+  }
+  const auto loss = [&](nn::Weights which) {
+    nn::LanguageModel model = nn::load_model(path("run"), which);
+    return evaluate(model,
+                    {data::read_split(recipe_.data.path, data::Format::kBytes, "valid", {}, 2),
+                     recipe_.train.sequence_length},
+                    recipe_.train.batch_size);
+  };
+  EXPECT_EQ(loss(nn::Weights::kBest), lowest);
+  EXPECT_EQ(loss(nn::Weights::kLast), last);
+}
+
+TEST_F(Runs, StoppedAnywhereAndResumedTheyEqualAnUninterruptedOne) {
+  run("whole");
+  for (int64_t step = 1; step < recipe_.train.steps; ++step) {
+    const std::string name = "stopped-" + std::to_string(step);
+    const TrainResult result = run(name, false, step);
+    EXPECT_EQ(result.stopped_by, "SIGTERM");
+    EXPECT_EQ(result.step, step);
+    EXPECT_TRUE(fs::exists(path(name) / "checkpoints"));
+    EXPECT_EQ(run(name, true).stopped_by, std::nullopt);
+    EXPECT_EQ(notes_, std::vector<std::string>{"continuing after step " + std::to_string(step)});
+    expect_same("whole", name);
+  }
+  EXPECT_EQ(run("last", false, recipe_.train.steps).stopped_by, std::nullopt) << "nothing is left to stop";
+}
+
+TEST_F(Runs, ThatAreFinishedStayAsTheyAre) {
+  run("run");
+  const std::string before = read_text(path("run/metrics.jsonl"));
+  EXPECT_EQ(run("run", true).step, 12);
+  EXPECT_EQ(read_text(path("run/metrics.jsonl")), before) << "times included";
+}
+
+TEST_F(Runs, WithoutACheckpointBeginAfresh) {
+  run("whole");
+  run("resumed", true);
+  expect_same("whole", "resumed");
+  // Killed before the first checkpoint: metrics of steps that no longer count.
+  fs::remove_all(path("resumed/checkpoints"));
+  run("resumed", true);
+  expect_same("whole", "resumed");
+}
+
+TEST_F(Runs, GoOnFromTheCheckpointBeforeADamagedOne) {
+  run("whole");
+  run("run");
+  fs::resize_file(path("run/checkpoints/step-00000012/state.safetensors"), 100);
+  run("run", true);
+  ASSERT_EQ(notes_.size(), 2U);
+  EXPECT_EQ(notes_[0].find("damaged checkpoint: "), 0U) << notes_[0];
+  EXPECT_EQ(notes_[1], "continuing after step 9");
+  expect_same("whole", "run");
+  for (const char* step : {"step-00000009", "step-00000012"}) {
+    fs::remove(path("run/checkpoints") / step / "state.json");
+  }
+  EXPECT_NE(error<FormatError>(true).find("expected a whole checkpoint, got 2 damaged"), std::string::npos);
+}
+
+TEST_F(Runs, AreNotOverwritten) {
+  run("run");
+  const std::string before = read_text(path("run/model.safetensors"));
+  EXPECT_EQ(error<FormatError>(),
+            path("run").string() + ": expected a folder without a run; --resume continues the one there");
+  EXPECT_EQ(read_text(path("run/model.safetensors")), before);
+}
+
+TEST_F(Runs, OfAnotherRecipeAreNotContinued) {
+  run("run", false, 3);
+  recipe_.train.batch_size = 4;
+  EXPECT_EQ(error<FormatError>(true),
+            path("run").string() +
+                ": cannot be continued by another recipe: train.batch_size: the run has 3, got 4");
+  recipe_.train.batch_size = 3;
+  folder_.write("data/train.txt", tiny_text(701, 1));
+  EXPECT_NE(
+      error<FormatError>(true).find("expected the 700 tokens of train that the run began with, got 701"),
+      std::string::npos);
+}
+
+TEST_F(Runs, OfOtherWordsAreNotContinued) {
+  recipe_.data.format = "wikitext";
+  folder_.write("data/train.txt", "a b c d e f g h a b c d e f g h a b c\n");
+  folder_.write("data/valid.txt", "a b c\n");
+  recipe_.train.batch_size = 1;
+  run("run", false, 3);
+  folder_.write("data/train.txt", "a b c d e f g x a b c d e f g x a b c\n");
+  EXPECT_NE(error<FormatError>(true).find("vocabulary.txt: expected the words of "), std::string::npos);
+}
+
+TEST_F(Runs, OnAnotherMachineSayThatBitsMayDiffer) {
+  run("run", false, 3);
+  recipe_.threads = 2;
+  run("run", true);
+  ASSERT_EQ(notes_.size(), 2U);
+  EXPECT_EQ(notes_[0],
+            "this is another machine (threads 2, not 1): the last bits may differ from those of an "
+            "uninterrupted run");
+}
+
+TEST_F(Runs, ShareNoFolder) {
+  fs::create_directories(path("run"));
+  const FolderLock other(path("run"));
+  EXPECT_EQ(error<IoError>(), path("run").string() + ": another run is writing in this folder");
+}
+
+TEST_F(Runs, NeedTheirDataAndLeaveNothingWithoutIt) {
+  recipe_.data.path = path("none");
+  EXPECT_NE(error<IoError>().find("none: expected a folder with the data"), std::string::npos);
+  recipe_.data.path = path("data");
+  fs::remove(path("data/valid.txt"));
+  EXPECT_NE(error<IoError>().find("split valid: expected valid.txt, got none"), std::string::npos);
+  folder_.write("data/valid.txt", "");
+  EXPECT_NE(error<FormatError>().find("valid.txt: expected at least 2 tokens, got 0"), std::string::npos);
+  folder_.write("data/valid.txt", "ab");
+  folder_.write("data/train.txt", "0123456789abcdef");
+  EXPECT_NE(error<FormatError>().find("train.txt: expected at least 17 tokens, got 16"), std::string::npos);
+  folder_.write("data/train.txt", "0123456789abcdefg");
+  EXPECT_EQ(error<std::exception>(), "no error") << "the folder holds no run yet";
+}
+
+TEST_F(Runs, StopAtALossThatIsNotFinite) {
+  recipe_.optimizer.learning_rate = 1e6;
+  recipe_.optimizer.warmup_steps = 0;
+  recipe_.optimizer.weight_decay = 1e3;
+  recipe_.train.steps = 100;
+  EXPECT_EQ(error<TrainingError>().substr(0, 5), "step ");
+}
+
+}  // namespace
+}  // namespace cosformer::train::test
