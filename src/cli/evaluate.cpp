@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -20,6 +21,7 @@ namespace {
 struct Flags {
   std::string folder, split = "test", data_path;
   std::string weights = "best";
+  int64_t sequence_length = 0;  ///< 0 = that of the training
 };
 
 void run(const Flags& flags) {
@@ -30,8 +32,9 @@ void run(const Flags& flags) {
   const data::Format format = data::parse_format(recipe.data.format);
   const auto tokenizer = data::Tokenizer::load(folder, format);
   const std::string path = flags.data_path.empty() ? recipe.data.path : flags.data_path;
-  const data::Sequences sequences(data::read_split(path, format, flags.split, tokenizer, 2),
-                                  recipe.train.sequence_length);
+  const int64_t length = flags.sequence_length > 0 ? flags.sequence_length : recipe.train.sequence_length;
+  const data::Sequences sequences(data::read_split(path, format, flags.split, tokenizer, 2), length);
+  model->check_positions(0, std::min(length, sequences.predicted()));
   const double loss = train::evaluate(model, sequences, recipe.train.batch_size);
   nlohmann::ordered_json line = {{"split", flags.split}, {"loss", loss}, {"tokens", sequences.predicted()}};
   if (format == data::Format::kBytes) {
@@ -53,6 +56,8 @@ void add_evaluate(CLI::App& app) {
       ->capture_default_str();
   add_weights(*verb, flags->weights);
   verb->add_option("--data.path", flags->data_path, "folder of the data, where it is not the run's own");
+  verb->add_option("--sequence_length", flags->sequence_length, "tokens, where it is not the training's")
+      ->check(CLI::PositiveNumber);
   verb->callback([flags] { run(*flags); });
 }
 

@@ -1,38 +1,14 @@
-#include <sys/mount.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
+#include "small_disk.h"
 #include "temporary_folder.h"
 #include "train/checkpoint_store.h"
 #include "train/metrics_file.h"
 
 namespace cosformer::train {
 namespace {
-
-/// A file system of its own in a folder, for as long as this lives.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::filesystem::path folder, const char* options) : folder_(std::move(folder)) {
-    std::filesystem::create_directories(folder_);
-    error_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, options) == 0 ? 0 : errno;
-  }
-  ~SmallDisk() {
-    if (error_ == 0) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  int error() const { return error_; }
-  void make_read_only() const { ::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr); }
-
- private:
-  std::filesystem::path folder_;
-  int error_;
-};
 
 class FullDisk : public testing::Test {
  protected:
@@ -53,7 +29,7 @@ class FullDisk : public testing::Test {
 
   const test::TemporaryFolder temporary_;
   const std::filesystem::path folder_ = temporary_.path() / "disk";
-  const SmallDisk disk_{folder_, "size=1m"};
+  const test::SmallDisk disk_{folder_, "size=1m"};
   const CheckpointStore store_{folder_ / "checkpoints", 2};
 };
 

@@ -1,0 +1,122 @@
+#include <cstring>
+
+#include "cli/verbs_test.h"
+#include "small_disk.h"
+
+namespace cosformer::cli::test {
+namespace {
+
+using cosformer::test::read_text;
+using cosformer::test::SmallDisk;
+
+TEST_F(Verbs, CommandLinesThatAreWrongEndWith2) {
+  expect_error(run({}), 2, "subcommand");
+  expect_error(run({"trian"}), 2, "");
+  expect_error(run({"train"}), 2, "recipe is required");
+  expect_error(run({"train", recipe()}), 2, "--output is required");
+  expect_error(train("run", {"more"}), 2, "more: expected an override --key=value");
+  expect_error(run({"evaluate", path("run"), "--weights=worst"}), 2, "worst");
+  expect_error(run({"evaluate", path("run"), "--split=dev"}), 2, "dev");
+  expect_error(run({"generate", path("run")}), 2, "--prompt is required");
+  expect_error(run({"generate", path("run"), "--prompt", "a", "--temperature=-1"}), 2, "--temperature");
+  expect_error(run({"generate", path("run"), "--prompt", "a", "--top_p=1.5"}), 2, "--top_p");
+  expect_error(run({"generate", path("run"), "--prompt", "a", "--tokens=many"}), 2, "--tokens");
+}
+
+TEST_F(Verbs, RecipesThatAreWrongEndWith2AndLeaveNothing) {
+  expect_error(train("run", {"--train.step=3"}), 2, "unknown key train.step; the nearest is train.steps");
+  expect_error(train("run", {"--train.steps=few"}), 2,
+               "--train.steps: expected an integer >= 1, got \"few\"");
+  expect_error(train("run", {"--optimizer.beta1=2"}), 2, "--optimizer.beta1: expected a number in [0, ");
+  expect_error(train("run", {"--model.horizon=15"}), 2,
+               "model.horizon: expected at least train.sequence_length = 16, got 15");
+  expect_error(run({"train", path("none.toml"), "--output", path("run")}), 2, "none.toml: ");
+  folder_.write("bad.toml", "seed = = 1\n");
+  expect_error(run({"train", path("bad.toml"), "--output", path("run")}), 2, "bad.toml: line 1: ");
+  EXPECT_FALSE(std::filesystem::exists(path("run")));
+}
+
+TEST_F(Verbs, DataThatIsWrongEndsWith1) {
+  expect_error(train("run", {"--data.path=" + path("none")}), 1,
+               "none: expected a folder with the data, got none");
+  folder_.write("empty/train.txt", "");
+  expect_error(train("run", {"--data.path=" + path("empty")}), 1,
+               "train.txt: expected at least 17 tokens, got 0");
+  folder_.write("empty/train.txt", "0123456789abcdef");
+  expect_error(train("run", {"--data.path=" + path("empty")}), 1,
+               "train.txt: expected at least 17 tokens, got 16");
+  folder_.write("empty/train.txt", "0123456789abcdefg");
+  expect_error(train("run", {"--data.path=" + path("empty")}), 1,
+               "split valid: expected valid.txt, got none");
+}
+
+TEST_F(Verbs, FoldersThatAreNoRunEndWith1) {
+  expect_error(run({"evaluate", path("none")}), 1, "none/config.json: cannot open: No such file");
+  expect_error(run({"generate", path("none"), "--prompt", "a"}), 1, "none/config.json: cannot open");
+  expect_error(train("tiny.toml"), 1, "tiny.toml: cannot create");
+}
+
+TEST_F(Verbs, AFolderThatHoldsARunIsNotTouched) {
+  ASSERT_EQ(train("run").exit_code, 0);
+  const std::string before = read_text(path("run/metrics.jsonl"));
+  expect_error(train("run"), 1, "run: expected a folder without a run; --resume continues the one there");
+  expect_error(train("run", {"--resume", "--seed=2"}), 1, "seed: the run has 1, got 2");
+  EXPECT_EQ(read_text(path("run/metrics.jsonl")), before);
+}
+
+TEST_F(Verbs, BeyondTheHorizonThereIsAnErrorThatNamesItAndThePosition) {
+  ASSERT_EQ(train("run").exit_code, 0);
+  expect_error(run({"generate", path("run"), "--prompt", "abc", "--tokens=15"}), 1,
+               "position 16 is beyond the horizon M = 16");
+  expect_error(run({"generate", path("run"), "--prompt", std::string(17, 'a'), "--tokens=0"}), 1,
+               "position 16 is beyond the horizon M = 16");
+  EXPECT_EQ(run({"generate", path("run"), "--prompt", "abc", "--tokens=14"}).exit_code, 0);
+  expect_error(run({"generate", path("run"), "--prompt", ""}), 1,
+               "prompt: expected at least one token, got 0");
+  expect_error(run({"evaluate", path("run"), "--sequence_length=17"}), 1,
+               "position 16 is beyond the horizon M = 16");
+}
+
+TEST_F(Verbs, DamagedWeightsEndWith1) {
+  ASSERT_EQ(train("run").exit_code, 0);
+  std::filesystem::resize_file(path("run/best/model.safetensors"), 50'000);
+  expect_error(run({"evaluate", path("run")}), 1, "best/model.safetensors: ");
+  EXPECT_EQ(run({"evaluate", path("run"), "--weights=last"}).exit_code, 0);
+}
+
+TEST_F(Verbs, AnInstructionSetThatIsUnknownEndsWith1) {
+  setenv("COSFORMER_ISA", "mmx", 1);
+  expect_error(train("run"), 1, "mmx");
+  unsetenv("COSFORMER_ISA");
+}
+
+TEST_F(Verbs, AReadOnlyFolderEndsWith1) {
+  const SmallDisk disk(path("disk"), "size=1m");
+  if (disk.error() != 0) GTEST_SKIP() << "cannot mount a tmpfs here: " << std::strerror(disk.error());
+  disk.make_read_only();
+  expect_error(train("disk/run"), 1, "disk/run: cannot create: Read-only file system");
+  disk.resize("size=20m");
+  ASSERT_EQ(train("disk/run", {"--train.steps=4"}).exit_code, 0);
+  disk.make_read_only();
+  expect_error(train("disk/run", {"--train.steps=4", "--resume"}), 1, "Read-only file system");
+  EXPECT_EQ(run({"evaluate", path("disk/run")}).exit_code, 0) << "which writes nothing";
+}
+
+TEST_F(Verbs, AFullDiskEndsWith1AndTheLastCheckpointIsWhole) {
+  const SmallDisk disk(path("disk"), "size=700k");
+  if (disk.error() != 0) GTEST_SKIP() << "cannot mount a tmpfs here: " << std::strerror(disk.error());
+  const std::vector<std::string> keep_all = {"--train.keep_checkpoints=100", "--train.checkpoint_every=1"};
+  const Ended ended = train("disk/run", keep_all);
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_NE(ended.err.find("No space left on device"), std::string::npos) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  disk.resize("size=20m");
+  const Ended resumed = train("disk/run", {keep_all[0], keep_all[1], "--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(resumed.out.substr(0, 22), "continuing after step ") << resumed.out;
+  ASSERT_EQ(train("whole").exit_code, 0);
+  EXPECT_EQ(read_text(path("disk/run/model.safetensors")), read_text(path("whole/model.safetensors")));
+}
+
+}  // namespace
+}  // namespace cosformer::cli::test

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""kill_and_resume.py PROGRAM [--runs=20] [--seed=0] [--attention=cosformer]
+
+Trains once without interruption, then again and again in other folders, each time killed with SIGKILL at random
+moments and resumed, at least once and until it is done. Weights, moments, the best weights and metrics (but for times)
+have to be equal, bit for bit. Prints a line a run and a summary; exits with 1 where anything differs.
+"""
+import argparse
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+RECIPE = """
+seed = 7
+threads = {threads}
+[model]
+attention = "{attention}"
+layers = 2
+width = 64
+heads = 4
+ffn_width = 128
+dropout = 0.1
+[optimizer]
+warmup_steps = 10
+[train]
+steps = 60
+batch_size = 4
+accumulation = 2
+sequence_length = 128
+evaluate_every = 7
+checkpoint_every = 4
+log_every = 3
+"""
+
+
+def start(program, folder, run):
+    return subprocess.Popen(
+        [program, "train", str(folder / "recipe.toml"), "--output", str(run), f"--data.path={folder / 'text'}", "--resume"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    error = process.communicate()[1]
+    if process.returncode != 0:
+        sys.exit(f"exit code {process.returncode}: {error}")
+
+
+def newest_step(run):
+    steps = [path.name[5:] for path in (run / "checkpoints").glob("step-*")]
+    return int(max(steps)) if steps else None
+
+
+def metrics(run):
+    lines = []
+    for text in (run / "metrics.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        lines.append({key: value for key, value in line.items() if not key.endswith(("_seconds", "_per_second"))})
+    return lines
+
+
+def differences(whole, run):
+    found = [] if metrics(whole) == metrics(run) else ["metrics.jsonl"]
+    names = ["model.safetensors", "best/model.safetensors"]
+    names += [str(path.relative_to(whole)) for path in whole.glob("checkpoints/step-*/state.*")]
+    return found + [name for name in names if (whole / name).read_bytes() != (run / name).read_bytes()]
+
+
+def killed_run(program, folder, run, seconds, rng):
+    """Kills the run at moments up to `seconds` after its start, a time that a run needs; returns the checkpoints that
+    the kills left it with."""
+    left = []
+    while True:
+        process = start(program, folder, run)
+        if len(left) < 8:  # then it may finish
+            try:
+                process.wait(rng.uniform(0.1, 1) * seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                left.append(newest_step(run))
+                continue
+        finish(process)
+        if left:
+            return left
+        shutil.rmtree(run)  # done before its kill: not what is tested
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--attention", default="cosformer")
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    with tempfile.TemporaryDirectory(prefix="cosformer-kills-") as name:
+        folder = pathlib.Path(name)
+        (folder / "text").mkdir()
+        words = ["".join(rng.choices("abcdefgh", k=rng.randint(1, 6))) for _ in range(50)]
+        for split, count in (("train", 4000), ("valid", 400)):
+            (folder / "text" / f"{split}.txt").write_text(" ".join(rng.choices(words, k=count)))
+        (folder / "recipe.toml").write_text(RECIPE.format(**vars(options)))
+        whole = folder / "whole"
+        began = time.monotonic()
+        finish(start(options.program, folder, whole))
+        seconds = time.monotonic() - began
+        kills = failed = 0
+        for number in range(1, options.runs + 1):
+            run = folder / f"run-{number}"
+            left = killed_run(options.program, folder, run, seconds, rng)
+            differing = differences(whole, run)
+            kills += len(left)
+            failed += bool(differing)
+            print(f"run {number}: killed {len(left)} times, newest checkpoint then "
+                  f"{', '.join('none' if step is None else str(step) for step in left)}: "
+                  f"{'differs in ' + ', '.join(differing) if differing else 'equal'}", flush=True)
+            shutil.rmtree(run)
+    print(f"{options.runs} runs, {kills} kills, {options.runs - failed} runs equal to the uninterrupted one bit for bit, "
+          f"{failed} not (seed {options.seed}, {options.attention}, {options.threads} threads, {seconds:.1f} s a run)")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
