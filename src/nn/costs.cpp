@@ -1,5 +1,7 @@
 #include "cosformer/nn/costs.h"
 
+#include "nn/head_chunk.h"
+
 namespace cosformer::nn {
 namespace {
 
@@ -68,16 +70,19 @@ Operations training_operations(const LanguageModelConfig& config, int64_t length
 }
 
 TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length) {
-  const int64_t weights = 4 * parameters(config).total();
-  // The final norm's input and output; log-probabilities, their gradient and the logits' gradient.
-  int64_t token = config.layers * block_activations(config) + 2 * config.width + 3 * config.vocabulary_size;
+  const int64_t weights = 4 * parameters(config).total(), tokens = rows * length;
+  const int64_t w = config.width, v = config.vocabulary_size;
+  // The final norm's input and output, and the output's gradient.
+  int64_t token = config.layers * block_activations(config) + 3 * w;
   if (config.dropout > 0) {
-    token += config.width;
+    token += w;
   }
+  // Logits and probabilities of a chunk, and the gradient of the head's matrix until it is added up.
+  const int64_t head = 2 * v * head_chunk_rows(tokens, v) + v * w;
   return {.weights = weights,
           .gradients = weights,
           .moments = 2 * weights,
-          .activations = 4 * rows * length * token};
+          .activations = 4 * (tokens * token + head)};
 }
 
 int64_t decoder_state_bytes(const LanguageModelConfig& config, int64_t length) {

@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "cosformer/nn/language_model.h"
+#include "nn/head_chunk.h"
 
 namespace cosformer::nn {
 namespace {
-
-// Two buffers of 8 MiB in float32. Fewer rows a chunk waste time on reading the weights again.
-constexpr int64_t kChunkLogits = 1 << 21;
-constexpr int64_t kLeastRows = 64;
 
 struct Pass {
   torch::Tensor loss, d_x, d_weight;
@@ -21,7 +18,7 @@ Pass pass(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tens
           bool with_gradients) {
   const torch::NoGradGuard no_gradients;
   const int64_t rows = x.size(0), vocabulary = weight.size(0);
-  const int64_t chunk = std::min(rows, std::max(kLeastRows, kChunkLogits / vocabulary));
+  const int64_t chunk = head_chunk_rows(rows, vocabulary);
   const torch::Tensor counts = targets.ne(kNoTarget), chosen = at::where(counts, targets, 0).unsqueeze(0);
   const torch::Tensor factors = (counts.to(x.scalar_type()) / counts.sum()).unsqueeze(0);
   Pass result;

@@ -77,9 +77,18 @@ TEST(Costs, TrainingMemoryGrowsWithTokens) {
   const TrainingMemory one = training_memory(config, 1, 8), four = training_memory(config, 4, 8);
   EXPECT_EQ(one.weights, 4 * parameters(config).total());
   EXPECT_EQ(one.weights + one.gradients + one.moments, 16 * parameters(config).total());
-  EXPECT_EQ(four.activations, 4 * one.activations);
-  // 2 layers of 8 * 24 + 3 + 2 * 40, the final norm's 2 * 24, three rows of 11 logits.
-  EXPECT_EQ(one.activations, 8 * 4 * (2 * 275 + 48 + 33));
+  // A token: 2 layers of 8 * 24 + 3 + 2 * 40, and 3 * 24 around the final norm. All logits are one chunk: two
+  // rows of 11 a token. Once: the gradient of the head's matrix.
+  EXPECT_EQ(one.activations, 4 * (8 * (2 * 275 + 72 + 22) + 11 * 24));
+  EXPECT_EQ(four.activations, 4 * (32 * (2 * 275 + 72 + 22) + 11 * 24));
+}
+
+TEST(Costs, LogitsTakeNoMoreThanAChunk) {
+  LanguageModelConfig config = tiny_config("cosformer");
+  config.vocabulary_size = 1 << 15;
+  const int64_t one = training_memory(config, 16, 512).activations;
+  const int64_t two = training_memory(config, 32, 512).activations;
+  EXPECT_EQ(two - one, 4 * 16 * 512 * (2 * 275 + 72)) << "nothing of a vocabulary's size";
 }
 
 }  // namespace

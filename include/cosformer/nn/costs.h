@@ -44,7 +44,7 @@ struct TrainingMemory {
   int64_t weights;      ///< 4 bytes a parameter
   int64_t gradients;    ///< the same
   int64_t moments;      ///< twice that
-  int64_t activations;  ///< what autograd keeps of rows * length tokens, and logits with their gradients
+  int64_t activations;  ///< what autograd keeps of rows * length tokens, and a chunk of logits
 
   int64_t total() const { return weights + gradients + moments + activations; }
 };
