@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("cosformer ") + io::version() + " (" + io::commit() + ")");
   app.require_subcommand(1);
   cli::add_bench(app);
+  cli::add_data(app);
   cli::add_plot(app);
   try {
     app.parse(argc, argv);

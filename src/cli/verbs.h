@@ -6,6 +6,7 @@
 namespace cosformer::cli {
 
 void add_bench(CLI::App& app);
+void add_data(CLI::App& app);
 void add_plot(CLI::App& app);
 
 }  // namespace cosformer::cli

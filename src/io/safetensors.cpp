@@ -43,7 +43,7 @@ Json parse_header(std::string_view text, const std::string& file) {
     }
     return true;
   };
-  const Json header = Json::parse(text, note_names, false);
+  Json header = Json::parse(text, note_names, false);
   if (header.is_discarded() || !header.is_object()) {
     throw FormatError(file + ": header: expected a JSON object, got something else");
   }
