@@ -69,9 +69,10 @@ TEST_F(SafetensorsTest, NoTensorsAreAFile) {
 }
 
 TEST_F(SafetensorsTest, ReadsWhatOthersWrite) {
-  // Entries in any order, blanks, padding behind the header, a bare null for no metadata is not among it.
+  // Entries in any order, blanks, padding behind the header.
   const std::string header =
-      "{ " + entry("b", "F16", "[1, 2]", "3", "7") + " ,\n" + entry("a", "U8", "[3]", "0", "3") + "}     ";
+      header_of({entry("b", "F16", " [1, 2] ", "3", "7 "), entry("a", "U8", "[3]\n", "0", "3")})
+          .append("     ");
   const Safetensors file(write("file", safetensors_file(header, "abcdefg")));
   ASSERT_EQ(file.tensors().size(), 2U);
   EXPECT_EQ(file.tensors()[0].name, "a") << "in the order of the bytes";
@@ -129,7 +130,7 @@ TEST_F(SafetensorsTest, DeepNestingTakesNeitherStackNorMemory) {
   expect_error(objects, "", "expected a JSON object");
   expect_error("{\"__metadata__\":{\"a\":[[1]]}}", "", "expected a JSON object");
   EXPECT_EQ(Safetensors(write("file", safetensors_file(
-                                          "{" + entry("a[[[[{\\\"\\\\", "U8", "[1]", "0", "1") + "}", "x")))
+                                          header_of({entry("a[[[[{\\\"\\\\", "U8", "[1]", "0", "1")}), "x")))
                 .tensors()[0]
                 .name,
             "a[[[[{\"\\")
@@ -137,18 +138,15 @@ TEST_F(SafetensorsTest, DeepNestingTakesNeitherStackNorMemory) {
 }
 
 TEST_F(SafetensorsTest, ManyEntriesTakeSeconds) {
-  std::string header = "{";
-  for (int i = 0; i < 100'000; ++i) {
-    header += (i > 0 ? "," : "") + entry(std::to_string(i), "U8", "[0]", "0", "0");
-  }
-  EXPECT_EQ(Safetensors(write("file", safetensors_file(header + "}", ""))).tensors().size(), 100'000U);
+  std::vector<std::string> entries;
+  for (int i = 0; i < 100'000; ++i) entries.push_back(entry(std::to_string(i), "U8", "[0]", "0", "0"));
+  EXPECT_EQ(Safetensors(write("file", safetensors_file(header_of(entries), ""))).tensors().size(), 100'000U);
 }
 
 TEST_F(SafetensorsTest, OffsetsThatDoNotFit) {
   const auto two = [&](const char* b0, const char* e0, const char* b1, const char* e1,
                        const std::string& bytes, const std::string& part) {
-    expect_error("{" + entry("a", "U8", "[4]", b0, e0) + "," + entry("b", "U8", "[4]", b1, e1) + "}", bytes,
-                 part);
+    expect_error(header_of({entry("a", "U8", "[4]", b0, e0), entry("b", "U8", "[4]", b1, e1)}), bytes, part);
   };
   two("0", "4", "0", "4", "01234567", "\"b\": expected its bytes from 4 on, got 0");
   two("0", "4", "2", "6", "01234567", "\"b\": expected its bytes from 4 on, got 2");
@@ -172,7 +170,7 @@ TEST_F(SafetensorsTest, OffsetsThatDoNotFit) {
 
 TEST_F(SafetensorsTest, ShapesThatDoNotFit) {
   const auto shape = [&](const std::string& text, const std::string& part) {
-    expect_error("{" + entry("a", "F32", text, "0", "8") + "}", "01234567", part);
+    expect_error(header_of({entry("a", "F32", text, "0", "8")}), "01234567", part);
   };
   shape("[3]", "expected the bytes of F32 [3], got 8");
   shape("[2,0]", "expected the bytes of F32 [2,0], got 8");
@@ -190,7 +188,7 @@ TEST_F(SafetensorsTest, ShapesThatDoNotFit) {
 
 TEST_F(SafetensorsTest, DtypesThatAreNone) {
   for (const char* dtype : {"", "f32", "F31", "F32 ", "FLOAT"}) {
-    expect_error("{" + entry("a", dtype, "[1]", "0", "4") + "}", "0123", "dtype: expected one such as F32");
+    expect_error(header_of({entry("a", dtype, "[1]", "0", "4")}), "0123", "dtype: expected one such as F32");
   }
   expect_error(R"({"a":{"dtype":1,"shape":[1],"data_offsets":[0,4]}})", "0123",
                "expected dtype, shape and data_off");
@@ -204,8 +202,8 @@ TEST_F(SafetensorsTest, EntriesThatAreIncompleteOrTwice) {
     expect_error(header, "x", "\"a\": expected dtype, shape and data_offsets");
   }
   const std::string a = entry("a", "U8", "[1]", "0", "1");
-  expect_error("{" + a + "," + a + "}", "x", "\"a\": expected one entry of that name, got two");
-  expect_error("{" + a + "," + entry("\\u0061", "U8", "[0]", "1", "1") + "}", "x", "got two");
+  expect_error(header_of({a, a}), "x", "\"a\": expected one entry of that name, got two");
+  expect_error(header_of({a, entry("\\u0061", "U8", "[0]", "1", "1")}), "x", "got two");
   expect_error(R"({"a":{"dtype":"F64","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x", "\"dtype\"");
   expect_error(R"({"__metadata__":{},"__metadata__":{}})", "", "got two");
   expect_error(R"({"__metadata__":{"k":"1","k":"2"}})", "", "\"k\"");
