@@ -8,10 +8,17 @@
 #define COSFORMER_JOIN(a, b) COSFORMER_JOIN_(a, b)
 
 namespace cosformer::cpu {
+namespace {
+
+template <class T>
+constexpr Kernels<T> kKernels = {
+    causal<T>,      dense<T>, accumulate<T>, read<T>,           load_state<T>,
+    store_state<T>, step<T>,  row_terms<T>,  scratch_floats<T>, packed_state_floats<T>};
+
+}  // namespace
 
 const Level& COSFORMER_JOIN(level_, COSFORMER_LEVEL)() {
-  static constexpr Level kLevel = {causal, dense,     accumulate,     read,
-                                   step,   row_terms, scratch_floats, packed_state_floats};
+  static constexpr Level kLevel = {kKernels<float>, kKernels<bfloat16>};
   return kLevel;
 }
 
