@@ -11,32 +11,38 @@ namespace {
 
 class Prefetch {
  public:
-  /// Rows [first, first + count) of a head's matrix, `width` numbers each from column `begin` on. Rows beyond
-  /// what the list holds are left to the processor.
+  /// Lines of rows [first, first + count) of a head's matrix, `width` numbers each from column `begin` on. What the list
+  /// cannot hold is left to the processor.
   template <class T>
-  void add(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count,
-           int64_t begin, int64_t width) {
+  void add(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count, int64_t begin,
+           int64_t width) {
     if (!matrix.data || width <= 0) return;
-    for (int64_t r = 0; r < count && used_ < kMost; ++r) {
-      rows_[used_] = reinterpret_cast<const char*>(matrix.line(head, side.line(first + r)) + begin);
-      bytes_[used_++] = static_cast<int32_t>(width * static_cast<int64_t>(sizeof(T)));
+    const int64_t bytes = width * static_cast<int64_t>(sizeof(T));
+    for (int64_t r = 0; r < count && used_ + (bytes + 63) / 64 <= kMost; ++r) {
+      const char* row = reinterpret_cast<const char*>(matrix.line(head, side.line(first + r)) + begin);
+      for (int64_t byte = 0; byte < bytes; byte += 64) lines_[used_++] = row + byte;
     }
   }
 
-  int64_t rows() const { return used_; }
-
-  void next(int64_t rows) {
-    const int64_t end = smaller(used_, at_ + rows);
-    for (; at_ < end; ++at_) {
-      for (int32_t byte = 0; byte < bytes_[at_]; byte += 64) __builtin_prefetch(rows_[at_] + byte, 0, 2);
-    }
+  /// Spreads the lines evenly over that many tiles.
+  void spread(int64_t tiles) {
+    a_tile_ = (used_ + tiles - 1) / tiles;
+    for (int64_t i = 0; i < kWindow; ++i) lines_[used_ + i] = reinterpret_cast<const char*>(lines_);
   }
+
+  /// The lines that the next tile asks for, kWindow of them, one an iteration: a burst would be dropped.
+  const char* const* next_tile() {
+    const char* const* window = lines_ + at_;
+    at_ = smaller(at_ + a_tile_, used_);
+    return window;
+  }
+
+  static constexpr int64_t kWindow = 16;
 
  private:
-  static constexpr int64_t kMost = 256;
-  const char* rows_[kMost];
-  int32_t bytes_[kMost];
-  int64_t used_ = 0, at_ = 0;
+  static constexpr int64_t kMost = 1024;
+  const char* lines_[kMost + kWindow];
+  int64_t used_ = 0, at_ = 0, a_tile_ = 0;
 };
 
 }  // namespace

@@ -120,17 +120,17 @@ void pack_chunk(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, 
 /// One panel of the state takes `count` rows of each head in.
 template <int N, int V, bool kFade, class T>
 COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t column, int64_t count,
-                                   float fade, Prefetch& ahead, int64_t rows_ahead) {
+                                   float fade, Prefetch& ahead) {
   float* panel = panel_of(p.state, p, N, column);
   for (int64_t h = 0; h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
     const float* const u[2] = {p.u_wave[0] + row * p.ld_u + column, p.u_wave[1] + row * p.ld_u + column};
     for (int64_t k = 0; k < p.rows; k += kTileRows) {
-      ahead.next(rows_ahead);
+      const char* const* lines = ahead.next_tile();
       if (kFade && h == 0) {
-        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade);
+        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, lines);
       } else {
-        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade);
+        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, lines);
       }
     }
   }

@@ -19,8 +19,7 @@ template <int N, class T>
 void visit_panels(const Sweep<T>& s, const Plan& p, const Block* blocks, int64_t count, bool pairs,
                   const Update& update, Prefetch& ahead) {
   // At least one: K or V may be 0.
-  const int64_t tiles = (p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows) * s.y_heads + 1;
-  const int64_t rows_ahead = (ahead.rows() + tiles - 1) / tiles;
+  ahead.spread((p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows) * s.y_heads + 1);
   const auto visit = [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
       read_panel<N, V>(s, p, blocks[b], column, pairs);
@@ -28,9 +27,9 @@ void visit_panels(const Sweep<T>& s, const Plan& p, const Block* blocks, int64_t
     }
     if (update.count == 0) return;
     if (update.fade != 1) {
-      update_panel<N, V, true>(s, p, column, update.count, update.fade, ahead, rows_ahead);
+      update_panel<N, V, true>(s, p, column, update.count, update.fade, ahead);
     } else {
-      update_panel<N, V, false>(s, p, column, update.count, update.fade, ahead, rows_ahead);
+      update_panel<N, V, false>(s, p, column, update.count, update.fade, ahead);
     }
   };
   int64_t column = 0;
