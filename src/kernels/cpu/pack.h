@@ -36,6 +36,19 @@ COSFORMER_INLINE Vec raised(Vec v, Vec floor) {
 #endif
 }
 
+/// terms[token] of rows [first, first + count); 1 without terms.
+COSFORMER_INLINE void copy_terms(float* target, const float* terms, const Side& side, int64_t first,
+                                 int64_t count) {
+  const float* start = terms ? terms + side.token(first) : nullptr;
+  if (!terms) {
+    for (int64_t r = 0; r < count; ++r) target[r] = 1;
+  } else if (side.step == 1) {
+    for (int64_t r = 0; r < count; ++r) target[r] = start[r];
+  } else {
+    for (int64_t r = 0; r < count; ++r) target[r] = start[-r];
+  }
+}
+
 /// Rows [first, first + count) transposed: target [width][R]; lanes beyond count are zero.
 template <class T>
 void pack_transposed(float* target, const RowSource<T>& source, int64_t first, int64_t count, int64_t width) {
@@ -47,14 +60,17 @@ void pack_transposed(float* target, const RowSource<T>& source, int64_t first, i
     scale[r] = real ? source.scale_of(first + r) : 0.0F;
   }
   const Vec floor = source.floor();
+  const bool scaled = source.scale != nullptr;
   for (int64_t c = 0; c < width; c += W) {
     const int64_t columns = smaller(width - c, W);
     for (int group = 0; group < L; ++group) {
       Vec block[W];
       if (columns == W && count == R) {
 #pragma GCC unroll 16
-        for (int r = 0; r < W; ++r) {
-          block[r] = raised(load(rows[group * W + r] + c), floor) * scale[group * W + r];
+        for (int r = 0; r < W; ++r) block[r] = raised(load(rows[group * W + r] + c), floor);
+        if (scaled) {
+#pragma GCC unroll 16
+          for (int r = 0; r < W; ++r) block[r] *= scale[group * W + r];
         }
       } else {
         alignas(64) float staged[W * W] = {};
@@ -75,7 +91,8 @@ void pack_transposed(float* target, const RowSource<T>& source, int64_t first, i
   }
 }
 
-/// Rows [first, first + count), columns [c_begin, c_end), as target [count][ld], zero beyond the columns.
+/// Rows [first, first + count), columns [c_begin, c_end), not scaled, as target [count][ld], zero beyond the
+/// columns.
 template <class T>
 void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t first, int64_t count,
                int64_t c_begin, int64_t c_end) {
@@ -83,14 +100,12 @@ void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t fi
   const Vec floor = source.floor();
   for (int64_t r = 0; r < count; ++r) {
     const T* in = source.row(first + r) + c_begin;
-    const float scale = source.scale_of(first + r);
-    for (int64_t c = 0; c < width; c += W) {
-      store(target + r * ld + c, raised(load_up_to(in + c, width - c), floor) * scale);
-    }
+    for (int64_t c = 0; c < width; c += W)
+      store(target + r * ld + c, raised(load_up_to(in + c, width - c), floor));
   }
 }
 
-/// As pack_rows, and the same rows times `waves[n]`[row] into target_n.
+/// As pack_rows, but scaled, and the same rows times `waves[n]`[row] into target_n.
 template <int N, class T>
 void pack_rows_with_waves(float* target, float* const (&target_n)[2], int64_t ld, const RowSource<T>& source,
                           int64_t first, int64_t count, int64_t c_begin, int64_t c_end,
@@ -101,7 +116,8 @@ void pack_rows_with_waves(float* target, float* const (&target_n)[2], int64_t ld
     const T* in = source.row(first + r) + c_begin;
     const float scale = source.scale_of(first + r);
     for (int64_t c = 0; c < width; c += W) {
-      const Vec v = raised(load_up_to(in + c, width - c), floor) * scale;
+      Vec v = raised(load_up_to(in + c, width - c), floor);
+      if (source.scale) v *= scale;
       store(target + r * ld + c, v);
 #pragma GCC unroll 2
       for (int n = 0; n < N; ++n) store(target_n[n] + r * ld + c, v * waves[n][r]);

@@ -11,38 +11,43 @@ namespace {
 
 class Prefetch {
  public:
-  /// Lines of rows [first, first + count) of a head's matrix, `width` numbers each from column `begin` on. What the list
-  /// cannot hold is left to the processor.
+  /// Rows [first, first + count) of a head's matrix, `width` numbers each from column `begin` on. What the
+  /// list cannot hold is left to the processor.
   template <class T>
-  void add(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count, int64_t begin,
-           int64_t width) {
+  void add(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count,
+           int64_t begin, int64_t width) {
     if (!matrix.data || width <= 0) return;
-    const int64_t bytes = width * static_cast<int64_t>(sizeof(T));
-    for (int64_t r = 0; r < count && used_ + (bytes + 63) / 64 <= kMost; ++r) {
-      const char* row = reinterpret_cast<const char*>(matrix.line(head, side.line(first + r)) + begin);
-      for (int64_t byte = 0; byte < bytes; byte += 64) lines_[used_++] = row + byte;
+    while (lines_ < kWindow && lines_ * kLine < width * static_cast<int64_t>(sizeof(T))) lines_ *= 2;
+    T* const data = matrix.line(head, 0) + begin;
+    for (int64_t r = 0; r < count && used_ < kMost; ++r) {
+      rows_[used_++] = reinterpret_cast<const char*>(data + side.line(first + r) * matrix.line_stride);
     }
   }
 
-  /// Spreads the lines evenly over that many tiles.
+  /// Spreads the rows over that many tiles, each of which asks for kWindow lines.
   void spread(int64_t tiles) {
-    a_tile_ = (used_ + tiles - 1) / tiles;
-    for (int64_t i = 0; i < kWindow; ++i) lines_[used_ + i] = reinterpret_cast<const char*>(lines_);
+    // Rows of a tile, no more than its lines can cover.
+    const int64_t wanted = (used_ + tiles - 1) / tiles, most = kWindow / lines_;
+    a_tile_ = wanted < most ? wanted : most;
+    shift_ = __builtin_ctzll(static_cast<uint64_t>(lines_));
+    for (int64_t i = 0; i < kWindow; ++i) rows_[used_ + i] = reinterpret_cast<const char*>(rows_);
   }
 
-  /// The lines that the next tile asks for, kWindow of them, one an iteration: a burst would be dropped.
-  const char* const* next_tile() {
-    const char* const* window = lines_ + at_;
+  void next_tile() {
+    now_ = rows_ + at_;
     at_ = smaller(at_ + a_tile_, used_);
-    return window;
   }
 
-  static constexpr int64_t kWindow = 16;
+  /// Line j of the tile's: one an iteration, since a burst is dropped.
+  COSFORMER_INLINE void line(int64_t j) const {
+    __builtin_prefetch(now_[(j & (kWindow - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 3);
+  }
 
  private:
-  static constexpr int64_t kMost = 1024;
-  const char* lines_[kMost + kWindow];
-  int64_t used_ = 0, at_ = 0, a_tile_ = 0;
+  static constexpr int64_t kMost = 512, kWindow = 16, kLine = 64;
+  const char* rows_[kMost + kWindow];
+  const char* const* now_ = rows_;
+  int64_t used_ = 0, at_ = 0, a_tile_ = 0, lines_ = 1, shift_ = 0;  // lines of a row, a power of two
 };
 
 }  // namespace

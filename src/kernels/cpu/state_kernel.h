@@ -68,16 +68,13 @@ template <class T>
 void pack_terms(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, bool for_state) {
   for (int64_t h = 0; s.b.data && h < s.y_heads; ++h) {
     float* b = p.b + h * p.head_keys;
-    for (int64_t r = 0; r < round_up(count, R); ++r) {
-      b[r] = r < count ? s.b.head(h)[s.y_side.token(first + r)] : 0.0F;
-    }
+    copy_terms(b, s.b.head(h), s.y_side, first, count);
+    for (int64_t r = count; r < round_up(count, R); ++r) b[r] = 0;
   }
   for (int n = 0; for_state && n < s.N; ++n) {
     const float* angle = n == 0 ? s.y_side.cos : s.y_side.sin;
-    for (int64_t r = 0; r < count; ++r) {
-      const float wave = s.N == 2 ? angle[s.y_side.token(first + r)] : 1.0F;
-      p.wave[n][r] = s.decay ? wave * s.decay[count - s.lag - r] : wave;
-    }
+    copy_terms(p.wave[n], s.N == 2 ? angle : nullptr, s.y_side, first, count);
+    for (int64_t r = 0; s.decay && r < count; ++r) p.wave[n][r] *= s.decay[count - s.lag - r];
     for (int64_t h = 0; s.sum != Sum::none && h < s.y_heads; ++h) {
       for (int64_t r = 0, at = h * p.head_keys; r < count; ++r, ++at) {
         const float weight = s.sum != Sum::b_y ? 1.0F : s.b.data ? p.b[at] : 0.0F;
@@ -106,7 +103,7 @@ void pack_chunk(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, 
     } else if (waves == 1) {
       pack_rows_with_waves<1>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
     } else {
-      pack_rows(u, p.ld_u, u_rows, first, count, s.u_begin, s.u_end);
+      pack_rows_with_waves<0>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
     }
     // Rows that are scored but not there.
     const int64_t missing = round_up(count, R) - count;
@@ -126,11 +123,11 @@ COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t col
     const int64_t row = h * p.head_keys;
     const float* const u[2] = {p.u_wave[0] + row * p.ld_u + column, p.u_wave[1] + row * p.ld_u + column};
     for (int64_t k = 0; k < p.rows; k += kTileRows) {
-      const char* const* lines = ahead.next_tile();
+      ahead.next_tile();
       if (kFade && h == 0) {
-        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, lines);
+        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
       } else {
-        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, lines);
+        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
       }
     }
   }
@@ -138,36 +135,43 @@ COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t col
 
 /// sum[n][c] = sum[n][c] * fade + sum_r factor[n][r] row_r[c] over the chunk's rows of all heads, V vectors
 /// at a time.
-template <int V>
-COSFORMER_INLINE void add_rows(float* sum, float fade, const float* rows, int64_t ld, const float* factor,
-                               const Plan& p, int64_t heads, int64_t count) {
-  Vec acc[V];
-#pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) acc[v] = load(sum + v * W) * fade;
+template <int N, int V>
+COSFORMER_INLINE void add_rows(float* sum, int64_t ld_sum, float fade, const float* rows, int64_t ld,
+                               const float* const (&factor)[2], const Plan& p, int64_t heads, int64_t count) {
+  Vec acc[N][V];
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) acc[n][v] = load(sum + n * ld_sum + v * W) * fade;
+  }
   for (int64_t h = 0; h < heads; ++h) {
     for (int64_t r = h * p.head_keys; r < h * p.head_keys + count; ++r) {
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) acc[v] += load(rows + r * ld + v * W) * factor[r];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        const Vec row = load(rows + r * ld + v * W);
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) acc[n][v] += row * factor[n][r];
+      }
     }
   }
-#pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) store(sum + v * W, acc[v]);
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(sum + n * ld_sum + v * W, acc[n][v]);
+  }
 }
 
-template <class T>
+template <int N, class T>
 void update_sum(const Sweep<T>& s, const Plan& p, int64_t count, float fade) {
   if (s.sum == Sum::none) return;
   const float* rows = s.sum == Sum::u ? p.u : p.y;
   const int64_t ld = p.ld_sum;
-  for (int64_t n = 0; n < s.N; ++n) {
-    float* sum = p.sum + n * ld;
-    int64_t c = 0;
-    for (; c + 8 * W <= ld; c += 8 * W)
-      add_rows<8>(sum + c, fade, rows + c, ld, p.factor[n], p, s.y_heads, count);
-    for (; c + 4 * W <= ld; c += 4 * W)
-      add_rows<4>(sum + c, fade, rows + c, ld, p.factor[n], p, s.y_heads, count);
-    for (; c < ld; c += W) add_rows<1>(sum + c, fade, rows + c, ld, p.factor[n], p, s.y_heads, count);
+  const float* const factor[2] = {p.factor[0], p.factor[1]};
+  int64_t c = 0;
+  for (; c + 4 * W <= ld; c += 4 * W) {
+    add_rows<N, 4>(p.sum + c, ld, fade, rows + c, ld, factor, p, s.y_heads, count);
   }
+  for (; c < ld; c += W) add_rows<N, 1>(p.sum + c, ld, fade, rows + c, ld, factor, p, s.y_heads, count);
 }
 
 }  // namespace

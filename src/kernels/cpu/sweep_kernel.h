@@ -52,7 +52,9 @@ void finish_group(const Sweep<T>& s, const Plan& p, Block* blocks, int64_t count
     visit_panels<1>(s, p, blocks, count, pairs, update, ahead);
   }
   for (int64_t b = 0; p.twin && b < count; ++b) finish_twin(s, p, blocks[b], pairs);
-  if (update.count > 0) update_sum(s, p, update.count, update.fade);
+  if (update.count > 0)
+    s.N == 2 ? update_sum<2>(s, p, update.count, update.fade)
+             : update_sum<1>(s, p, update.count, update.fade);
 }
 
 /// Rows [first, first + count) of every matrix that a chunk reads or writes.

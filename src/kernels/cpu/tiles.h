@@ -3,6 +3,7 @@
 // Register tiles. Accumulator arrays stay in registers because every loop over them is unrolled.
 
 #include "kernels/cpu/pack.h"
+#include "kernels/cpu/prefetch.h"
 
 namespace cosformer::cpu {
 namespace {
@@ -110,7 +111,7 @@ COSFORMER_INLINE void pair_tile(Vec (&acc)[kTileRows][V], const float* scores, c
 /// panel; u_n is u times wave n.
 template <int N, int V, bool kFade>
 COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, const float* const (&u)[2],
-                                  int64_t ld_u, int64_t keys, int64_t k0, float fade, const char* const* ahead) {
+                                  int64_t ld_u, int64_t keys, int64_t k0, float fade, const Prefetch& ahead) {
   Vec acc[kTileRows][N][V];
   float* rows = state + k0 * N * V * W;
 #pragma GCC unroll 8
@@ -128,7 +129,7 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   const float* u1 = u[1];
   const float* factors = y + k0;
   for (int64_t j = 0; j < keys; ++j, factors += ld_y, u0 += ld_u, u1 += ld_u) {
-    __builtin_prefetch(ahead[j & 15], 0, 3);
+    ahead.line(j);
     Vec value[N][V];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
