@@ -41,17 +41,24 @@ class OutputTerms {
     const auto& s = args.shape;
     if (!args.options.normalize) return;
     terms_ = cpu::Buffer(2 * s.B * s.H * stride_);
-    call.execution().parallel(s.B * s.H, [&](int64_t task) {
-      const int64_t b = task / s.H, h = task % s.H;
-      call.kernels().row_terms({.side = call.queries.side(b),
-                                .V = s.V,
-                                .out = call.queries.matrix(args.output, b, h),
-                                .d_out = call.queries.matrix(args.d_output, b, h),
-                                .denominator = args.denominator + call.queries.first_line(b) * s.H + h,
-                                .denominator_stride = s.H,
-                                .eps = args.options.eps,
-                                .scale = terms_.data() + task * stride_,
-                                .delta = terms_.data() + (s.B * s.H + task) * stride_});
+    constexpr int64_t kRows = 256;  // of a task
+    const int64_t stretches = (stride_ + kRows - 1) / kRows;
+    call.execution().parallel(s.B * stretches, [&](int64_t task) {
+      const int64_t b = task / stretches, first = task % stretches * kRows;
+      cpu::RowTerms<T> terms;
+      terms.side = call.queries.side(b);
+      terms.first = first;
+      terms.count = std::min(kRows, terms.side.count - first);
+      terms.heads = s.H;
+      terms.V = s.V;
+      terms.out = call.queries.matrix(args.output, b, 0);
+      terms.d_out = call.queries.matrix(args.d_output, b, 0);
+      terms.denominator = {args.denominator + call.queries.first_line(b) * s.H, s.H, 1};
+      terms.eps = args.options.eps;
+      terms.scale = terms_.data() + b * s.H * stride_;
+      terms.delta = terms.scale + s.B * s.H * stride_;
+      terms.head_stride = stride_;
+      call.kernels().row_terms(terms);
     });
   }
 

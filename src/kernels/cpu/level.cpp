@@ -1,6 +1,7 @@
 // Kernels of one instruction set: this file is compiled once for each, with COSFORMER_LEVEL as its name.
 
 #include "kernels/cpu/levels.h"
+#include "kernels/cpu/row_terms_kernel.h"
 #include "kernels/cpu/step_kernel.h"
 #include "kernels/cpu/sweep_kernel.h"
 

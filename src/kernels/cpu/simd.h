@@ -136,11 +136,18 @@ COSFORMER_INLINE void store_up_to(T* p, Vec v, int64_t count) {
   }
 }
 
+/// Every lane plus the one S further: one of log2(W) steps of a sum.
+template <int S, std::size_t... C>
+COSFORMER_INLINE Vec fold(Vec v, std::index_sequence<C...>) {
+  return v + __builtin_shufflevector(v, v, (C ^ S)...);
+}
+
 COSFORMER_INLINE float sum_lanes(Vec v) {
-  float total = 0;
-#pragma GCC unroll 16
-  for (int i = 0; i < W; ++i) total += v[i];
-  return total;
+  constexpr auto kLanes = std::make_index_sequence<W>();
+  if constexpr (W >= 16) v = fold<8>(v, kLanes);
+  if constexpr (W >= 8) v = fold<4>(v, kLanes);
+  v = fold<2>(v, kLanes);
+  return fold<1>(v, kLanes)[0];
 }
 
 /// Swaps the S x S blocks off the diagonal of two rows S apart: one of log2(W) steps of a transpose.

@@ -108,21 +108,5 @@ void step(const Step<T>& s) {
   }
 }
 
-template <class T>
-void row_terms(const RowTerms<T>& t) {
-  for (int64_t r = 0; r < t.side.count; ++r) {
-    const int64_t line = t.side.line(r);
-    const T* a = t.out.line(0, line);
-    const T* b = t.d_out.line(0, line);
-    Vec sum = zero();
-    for (int64_t c = 0; c < t.V; c += W) sum += load_up_to(a + c, t.V - c) * load_up_to(b + c, t.V - c);
-    const float den = t.denominator[line * t.denominator_stride];
-    const bool clamped = den < t.eps;
-    const float scale = 1.0F / (clamped ? t.eps : den);
-    t.scale[r] = scale;
-    t.delta[r] = clamped ? 0.0F : -scale * sum_lanes(sum);
-  }
-}
-
 }  // namespace
 }  // namespace cosformer::cpu

@@ -131,18 +131,18 @@ struct Step {
   float* z = nullptr;
 };
 
-/// Rows of one head: scale_i = 1 / max(den_i, eps); delta_i = -scale_i (d_out_i . out_i), 0 where den_i <
-/// eps.
+/// scale_i = 1 / max(den_i, eps); delta_i = -scale_i (d_out_i . out_i), 0 where den_i < eps; of rows [first,
+/// first + count) of all heads of a sequence.
 template <class T>
 struct RowTerms {
   Side side;
-  int64_t V = 0;
+  int64_t first = 0, count = 0, heads = 0, V = 0;
   Matrix<const T> out, d_out;
-  const float* denominator = nullptr;  ///< of line l at [l * denominator_stride]
-  int64_t denominator_stride = 0;
+  Matrix<const float> denominator;
   float eps = 0;
-  float* scale = nullptr;
+  float* scale = nullptr;  ///< [heads][head_stride]
   float* delta = nullptr;
+  int64_t head_stride = 0;
 };
 
 /// Kernels of one instruction set. `scratch` holds scratch_floats(...) floats, aligned to 64 bytes, of any
