@@ -8,12 +8,17 @@ namespace cosformer::cpu {
 namespace {
 
 template <class T>
-void begin_block(const Sweep<T>& s, const Plan& p, Block& block) {
+void pack_block(const Sweep<T>& s, const Plan& p, Block& block) {
   pack_transposed(block.xT, RowSource<T>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
                   block.first, block.count, s.X);
   if (p.twin) {
     pack_transposed(block.wT, RowSource<T>{s.w, s.x_side, block.head}, block.first, block.count, p.columns);
   }
+}
+
+template <class P, class T>
+void begin_block(const Sweep<T>& s, const P& p, Block& block) {
+  pack_block(s, p, block);
   const float* fade = s.x_fade.head(block.head);
   for (int r = 0; r < R; ++r) {
     const int64_t row = block.first + smaller(r, block.count - 1), token = s.x_side.token(row);
@@ -89,8 +94,8 @@ COSFORMER_INLINE Vec read_sum(const Block& block, const Plan& p, int64_t N, int 
 }
 
 /// Sets block.inverse from the sums of its scores and z.
-template <class T>
-COSFORMER_INLINE void finish_denominators(const Sweep<T>& s, const Plan& p, Block& block, Vec (&sums)[L]) {
+template <class P, class T>
+COSFORMER_INLINE void finish_denominators(const Sweep<T>& s, const P& p, Block& block, Vec (&sums)[L]) {
 #pragma GCC unroll 8
   for (int l = 0; l < L; ++l) {
     if (block.inter) sums[l] += read_sum(block, p, s.N, l);
@@ -105,24 +110,54 @@ COSFORMER_INLINE void finish_denominators(const Sweep<T>& s, const Plan& p, Bloc
   }
 }
 
+/// What the block's lanes start their scores from, a; false: from 0.
+template <class T>
+bool lane_terms(const Sweep<T>& s, const Block& block, float (&terms)[R]) {
+  const float* a = s.a.head(block.head);
+  if (!a) return false;
+  copy_terms(terms, a, s.x_side, block.first, block.count);
+  for (int64_t r = block.count; r < R; ++r) terms[r] = 0;
+  return true;
+}
+
 template <class T>
 void score_block(const Sweep<T>& s, const Plan& p, Block& block, bool pairs) {
   Vec sums[L] = {};
-  alignas(64) float lane_start[R];
-  const float* a = s.a.head(block.head);
-  for (int r = 0; a && r < R; ++r) {
-    lane_start[r] = a[s.x_side.token(block.first + smaller(r, block.count - 1))];
-  }
+  alignas(64) float terms[R];
+  const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
     score_rows(block.scores + row * R, block.xT, s.X, p.y + row * p.ld_y, p.ld_y, block, s.weights,
-               a ? lane_start : nullptr, nullptr, sums);
+               lane_start, nullptr, sums);
     if (!p.twin) continue;
     Vec unused[L] = {};
     score_rows(block.twin_scores + row * R, block.wT, p.columns, p.u + row * p.ld_u, p.ld_u, block, s.weights,
                nullptr, s.b.data ? p.b + row : nullptr, unused);
   }
   if (s.normalize) finish_denominators(s, p, block, sums);
+}
+
+/// The block's rows [r0, r0 + kTileRows) read a panel of the state.
+template <int N, int V>
+COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block, int64_t column,
+                                 int64_t r0) {
+  read_tile<N, V>(acc, block.xT, p.X, panel_of(p.state, p, N, column), block.wave, r0);
+}
+
+/// They add what they see of one head's rows of u, and for the twin of y.
+template <int V>
+COSFORMER_INLINE void add_pairs(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block, int64_t head,
+                                int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys;
+  pair_tile<V>(acc, block.scores + row * R, p.u + row * p.ld_u + column, p.ld_u, block.keys, block.triangle,
+               r0);
+}
+template <int V>
+COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block,
+                                     int64_t head, int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys;
+  pair_tile<V>(acc, block.twin_scores + row * R, p.y + row * p.ld_y + column, p.ld_y, block.keys,
+               block.triangle, r0);
 }
 
 /// Writes a tile of rows [r0, r0 + kTileRows), `lanes` columns from `column` on.
@@ -149,13 +184,13 @@ COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>
 }
 
 /// One panel of columns: the block reads the state and its pairs, and writes.
-template <int N, int V, class T>
-COSFORMER_INLINE void read_panel(const Sweep<T>& s, const Plan& p, const Block& block, int64_t column,
+template <int N, int V, class P, class T>
+COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& block, int64_t column,
                                  bool pairs) {
   for (int64_t r0 = 0; r0 < block.count; r0 += kTileRows) {
     Vec acc[kTileRows][V];
     if (block.inter) {
-      read_tile<N, V>(acc, block.xT, s.X, panel_of(p.state, p, N, column), block.wave, r0);
+      read_state<N, V>(acc, p, block, column, r0);
     } else {
 #pragma GCC unroll 8
       for (int r = 0; r < kTileRows; ++r) {
@@ -177,11 +212,7 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const Plan& p, const Block& 
         }
       }
     }
-    for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
-      const int64_t row = h * p.head_keys;
-      pair_tile<V>(acc, block.scores + row * R, p.u + row * p.ld_u + column, p.ld_u, block.keys,
-                   block.triangle, r0);
-    }
+    for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_pairs<V>(acc, p, block, h, column, r0);
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 2
@@ -213,8 +244,8 @@ void begin_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
 }
 
 /// After the last panel: lanes become rows, the pairs are added, the twin is written.
-template <int V, class T>
-COSFORMER_INLINE void write_twin(const Sweep<T>& s, const Plan& p, const Block& block, int64_t column,
+template <int V, class P, class T>
+COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& block, int64_t column,
                                  bool pairs) {
   for (int64_t r0 = 0; r0 < block.count; r0 += kTileRows) {
     Vec acc[kTileRows][V];
@@ -225,17 +256,13 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const Plan& p, const Block& 
         acc[r][v] = block.inter ? load(block.twin_rows + (r0 + r) * p.ld_y + column + v * W) : zero();
       }
     }
-    for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
-      const int64_t row = h * p.head_keys;
-      pair_tile<V>(acc, block.twin_scores + row * R, p.y + row * p.ld_y + column, p.ld_y, block.keys,
-                   block.triangle, r0);
-    }
+    for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_twin_pairs<V>(acc, p, block, h, column, r0);
     write_tile<V>(acc, s.twin, s.twin_gate, s.x_side, block, r0, column, s.X - column);
   }
 }
 
-template <class T>
-void finish_twin(const Sweep<T>& s, const Plan& p, const Block& block, bool pairs) {
+template <class P, class T>
+void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) {
   for (int64_t k = 0; block.inter && k < s.X; k += W) {
     for (int l = 0; l < L; ++l) {
       Vec rows[W];

@@ -11,15 +11,15 @@
 namespace cosformer::cpu {
 namespace {
 
-template <class T>
+template <class P, class T>
 constexpr Kernels<T> kKernels = {
-    causal<T>,      dense<T>, accumulate<T>, read<T>,           load_state<T>,
-    store_state<T>, step<T>,  row_terms<T>,  scratch_floats<T>, packed_state_floats<T>};
+    causal<P, T>,      dense<P, T>, accumulate<P, T>, read<P, T>,           load_state<P, T>,
+    store_state<P, T>, step<T>,     row_terms<T>,     scratch_floats<P, T>, packed_state_floats<P, T>};
 
 }  // namespace
 
 const Level& COSFORMER_JOIN(level_, COSFORMER_LEVEL)() {
-  static constexpr Level kLevel = {kKernels<float>, kKernels<bfloat16>};
+  static constexpr Level kLevel = {kKernels<Plan, float>, kKernels<Plan, bfloat16>};
   return kLevel;
 }
 

@@ -24,9 +24,12 @@ struct Block {
   alignas(64) float inverse[R];  // what rows are multiplied by at the end
 };
 
+/// Of kernels that multiply floats; others derive from it, and the functions that differ take theirs.
 struct Plan {
+  static constexpr int64_t kAlign = W;  // of rows of y
+
   int64_t X, columns;          // contraction width; u_end - u_begin
-  int64_t ld_y, ld_u, ld_sum;  // padded to whole vectors
+  int64_t ld_y, ld_u, ld_sum;  // padded
   int64_t rows;                // of the state: X padded to kStateRows
   int64_t head_keys, keys;     // rows of a chunk of one head, padded to R; of all heads
   int64_t group;               // blocks that are packed together
@@ -39,6 +42,7 @@ struct Plan {
   float *state, *sum;
   float* block;                         // the first block's buffers
   int64_t block_floats;                 // of each block
+  int64_t state_floats;                 // of a state and its sum
   int64_t floats, floats_each_further;  // of scratch memory, for one sweep; for each further one
 };
 
@@ -66,25 +70,9 @@ int64_t lay_out(Block& block, const Plan& p, const Sweep<T>& s, float* start) {
   return place.used;
 }
 
+/// Buffers of a chunk.
 template <class T>
-Plan make_plan(const Sweep<T>& s, float* scratch) {
-  Plan p{};
-  p.X = s.X;
-  p.columns = s.u_end - s.u_begin;
-  p.ld_y = round_up(s.X, W);
-  p.ld_u = round_up(p.columns, W);
-  p.ld_sum = s.sum == Sum::none ? 0 : s.sum == Sum::u ? p.ld_u : p.ld_y;
-  p.rows = round_up(s.X, kStateRows);
-  p.head_keys = round_up(smaller(s.chunk, s.y_side.count), R);
-  p.keys = s.y_heads * p.head_keys;
-  p.waves = s.N == 2 ? 2 : s.decay ? 1 : 0;
-  p.twin = s.twin.data != nullptr;
-  // Where no state is read, a block's scores had better stay in the first-level cache.
-  const bool state = !s.quadratic;
-  const int64_t longer = s.y_side.count > s.x_side.count ? s.y_side.count : s.x_side.count;
-  p.group = state ? smaller(kMostBlocks, s.x_heads * round_up(smaller(s.chunk, longer), R) / R) : 1;
-  if (p.group < 1) p.group = 1;
-  Place place{scratch};
+void place_chunk(Plan& p, const Sweep<T>& s, Place& place) {
   p.y = place.take(p.keys * p.ld_y);
   p.u = place.take(p.keys * p.ld_u);
   p.b = place.take(s.b.data ? p.keys : 0);
@@ -93,6 +81,37 @@ Plan make_plan(const Sweep<T>& s, float* scratch) {
     p.wave[n] = place.take(p.head_keys);
     p.factor[n] = place.take(p.keys);
   }
+}
+
+/// Buffers of a state that are not the state itself.
+template <class T>
+void place_copies(Plan&, const Sweep<T>&, Place&) {}
+
+/// To the state of another sweep, that many floats further.
+COSFORMER_INLINE void move_state(Plan& p, int64_t floats) {
+  p.state += floats;
+  p.sum += floats;
+}
+
+template <class P, class T>
+P make_plan(const Sweep<T>& s, float* scratch) {
+  P p{};
+  p.X = s.X;
+  p.columns = s.u_end - s.u_begin;
+  p.ld_y = round_up(s.X, P::kAlign);
+  p.ld_u = round_up(p.columns, W);
+  p.ld_sum = s.sum == Sum::none ? 0 : s.sum == Sum::u ? p.ld_u : round_up(s.X, W);
+  p.rows = round_up(s.X, kStateRows);
+  p.head_keys = round_up(smaller(s.chunk, s.y_side.count), R);
+  p.keys = s.y_heads * p.head_keys;
+  p.waves = s.N == 2 ? 2 : s.decay ? 1 : 0;
+  p.twin = s.twin.data != nullptr;
+  // Where no state is read, a block's scores had better stay in the first-level cache.
+  const int64_t longer = s.y_side.count > s.x_side.count ? s.y_side.count : s.x_side.count;
+  p.group = s.quadratic ? 1 : smaller(kMostBlocks, s.x_heads * round_up(smaller(s.chunk, longer), R) / R);
+  if (p.group < 1) p.group = 1;
+  Place place{scratch};
+  place_chunk(p, s, place);
   Block block;
   p.block_floats = lay_out(block, p, s, nullptr);
   p.block = place.take(p.group * p.block_floats);
@@ -100,21 +119,23 @@ Plan make_plan(const Sweep<T>& s, float* scratch) {
   const int64_t before = place.used;
   p.state = place.take(p.rows * p.ld_u * s.N);
   p.sum = place.take(s.N * p.ld_sum);
+  p.state_floats = place.used - before;
+  place_copies(p, s, place);
   p.floats = place.used;
   p.floats_each_further = place.used - before;
   return p;
 }
 
-template <class T>
+template <class P, class T>
 int64_t scratch_floats(const Sweep<T>& s, int64_t count) {
-  const Plan p = make_plan(s, nullptr);
+  const P p = make_plan<P>(s, nullptr);
   return p.floats + (count - 1) * p.floats_each_further;
 }
 
 /// A packed state is followed by its sum.
-template <class T>
+template <class P, class T>
 int64_t packed_state_floats(const Sweep<T>& s) {
-  return make_plan(s, nullptr).floats_each_further;
+  return make_plan<P>(s, nullptr).state_floats;
 }
 
 /// Panel that begins at a column of the packed state: [rows][N][panel].

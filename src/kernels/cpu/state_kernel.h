@@ -18,6 +18,10 @@ void clear_state(const Sweep<T>& s, const Plan& p) {
   clear(p.sum, s.N * p.ld_sum);
 }
 
+/// What reads the state after it was loaded or summed elsewhere; see place_copies.
+template <class T>
+void refresh_copies(const Sweep<T>&, const Plan&) {}
+
 /// Copies between the caller's state and the packed one.
 template <bool kStore, class T>
 void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
@@ -43,24 +47,24 @@ void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
 }
 
 /// The sweep's plan with the state at `state`.
-template <class T>
-Plan plan_with_state(const Sweep<T>& s, float* scratch, float* state) {
-  Plan p = make_plan(s, scratch);
+template <class P, class T>
+P plan_with_state(const Sweep<T>& s, float* scratch, float* state) {
+  P p = make_plan<P>(s, scratch);
   p.state = state;
   p.sum = state + round_up(p.rows * p.ld_u * s.N, 16);
   return p;
 }
 
-template <class T>
+template <class P, class T>
 void load_state(const Sweep<T>& s, float* state) {
-  const Plan p = plan_with_state(s, nullptr, state);
+  const P p = plan_with_state<P>(s, nullptr, state);
   clear_state(s, p);
   if (s.first.data) convert_state<false>(s, p, s.first);
 }
 
-template <class T>
+template <class P, class T>
 void store_state(const Sweep<T>& s, const float* state) {
-  if (s.last.data) convert_state<true>(s, plan_with_state(s, nullptr, const_cast<float*>(state)), s.last);
+  if (s.last.data) convert_state<true>(s, plan_with_state<P>(s, nullptr, const_cast<float*>(state)), s.last);
 }
 
 /// Of the chunk's rows [first, first + count): b, and for the state their waves, faded to the row after them.
@@ -165,13 +169,14 @@ template <int N, class T>
 void update_sum(const Sweep<T>& s, const Plan& p, int64_t count, float fade) {
   if (s.sum == Sum::none) return;
   const float* rows = s.sum == Sum::u ? p.u : p.y;
-  const int64_t ld = p.ld_sum;
+  const int64_t ld = s.sum == Sum::u ? p.ld_u : p.ld_y;
   const float* const factor[2] = {p.factor[0], p.factor[1]};
   int64_t c = 0;
-  for (; c + 4 * W <= ld; c += 4 * W) {
-    add_rows<N, 4>(p.sum + c, ld, fade, rows + c, ld, factor, p, s.y_heads, count);
+  for (; c + 4 * W <= p.ld_sum; c += 4 * W) {
+    add_rows<N, 4>(p.sum + c, p.ld_sum, fade, rows + c, ld, factor, p, s.y_heads, count);
   }
-  for (; c < ld; c += W) add_rows<N, 1>(p.sum + c, ld, fade, rows + c, ld, factor, p, s.y_heads, count);
+  for (; c < p.ld_sum; c += W)
+    add_rows<N, 1>(p.sum + c, p.ld_sum, fade, rows + c, ld, factor, p, s.y_heads, count);
 }
 
 }  // namespace

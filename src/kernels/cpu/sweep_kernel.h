@@ -15,8 +15,8 @@ struct Update {
   float fade = 1;
 };
 
-template <int N, class T>
-void visit_panels(const Sweep<T>& s, const Plan& p, const Block* blocks, int64_t count, bool pairs,
+template <int N, class P, class T>
+void visit_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
                   const Update& update, Prefetch& ahead) {
   // At least one: K or V may be 0.
   ahead.spread((p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows) * s.y_heads + 1);
@@ -38,8 +38,8 @@ void visit_panels(const Sweep<T>& s, const Plan& p, const Block* blocks, int64_t
 }
 
 /// Works on a group of blocks, and lets the state take the chunk in after it.
-template <class T>
-void finish_group(const Sweep<T>& s, const Plan& p, Block* blocks, int64_t count, bool pairs,
+template <class P, class T>
+void finish_group(const Sweep<T>& s, const P& p, Block* blocks, int64_t count, bool pairs,
                   const Update& update, Prefetch& ahead) {
   for (int64_t b = 0; b < count; ++b) {
     begin_block(s, p, blocks[b]);
@@ -58,8 +58,8 @@ void finish_group(const Sweep<T>& s, const Plan& p, Block* blocks, int64_t count
 }
 
 /// Rows [first, first + count) of every matrix that a chunk reads or writes.
-template <class T>
-void add_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const Plan& p, int64_t first, int64_t count) {
+template <class P, class T>
+void add_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const P& p, int64_t first, int64_t count) {
   for (int64_t h = 0; h < s.y_heads; ++h) {
     ahead.add(s.y, s.y_side, h, first, count, 0, s.X);
     ahead.add(s.u, s.y_side, h, first, count, s.u_begin, p.columns);
@@ -75,14 +75,14 @@ void add_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const Plan& p, int64_t f
 }
 
 /// Blocks of a group lie one after another in the plan's memory.
-template <class T>
-void place_blocks(Block (&blocks)[kMostBlocks], const Plan& p, const Sweep<T>& s) {
+template <class P, class T>
+void place_blocks(Block (&blocks)[kMostBlocks], const P& p, const Sweep<T>& s) {
   for (int64_t b = 0; b < p.group; ++b) lay_out(blocks[b], p, s, p.block + b * p.block_floats);
 }
 
 /// One chunk of one sweep: its blocks read, then the state takes its rows in.
-template <class T>
-void causal_chunk(const Sweep<T>& s, const Plan& p, int64_t chunk, Block (&blocks)[kMostBlocks],
+template <class P, class T>
+void causal_chunk(const Sweep<T>& s, const P& p, int64_t chunk, Block (&blocks)[kMostBlocks],
                   Prefetch& ahead) {
   const int64_t count = smaller(s.chunk, s.y_side.count - chunk);
   const bool update = chunk + count < s.y_side.count || s.last.data;
@@ -110,19 +110,21 @@ void causal_chunk(const Sweep<T>& s, const Plan& p, int64_t chunk, Block (&block
 
 /// Sweeps take turns chunk by chunk: rows of neighbouring heads share memory pages, so each page is visited
 /// once.
-template <class T>
+template <class P, class T>
 void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
-  Plan p = make_plan(sweeps[0], scratch);
+  P p = make_plan<P>(sweeps[0], scratch);
   Block blocks[kMostBlocks];
   place_blocks(blocks, p, sweeps[0]);
-  float *const state = p.state, *const sum = p.sum;
+  int64_t selected = 0;
   const auto select = [&](int64_t i) {
-    p.state = state + i * p.floats_each_further;
-    p.sum = sum + i * p.floats_each_further;
+    move_state(p, (i - selected) * p.floats_each_further);
+    selected = i;
   };
   for (int64_t i = 0; i < count; ++i) {
     select(i);
-    load_state(sweeps[i], p.state);
+    clear_state(sweeps[i], p);
+    if (sweeps[i].first.data) convert_state<false>(sweeps[i], p, sweeps[i].first);
+    refresh_copies(sweeps[i], p);
   }
   const int64_t rows = sweeps[0].y_side.count, chunk_rows = sweeps[0].chunk;
   for (int64_t chunk = 0; chunk < rows; chunk += chunk_rows) {
@@ -138,14 +140,13 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
   }
   for (int64_t i = 0; i < count; ++i) {
     select(i);
-    store_state(sweeps[i], p.state);
+    if (sweeps[i].last.data) convert_state<true>(sweeps[i], p, sweeps[i].last);
   }
 }
 
 /// The blocks of rows [x_first, x_first + x_count) of every head, `keys` rows of y for each.
-template <class T>
-void run_blocks(const Sweep<T>& s, const Plan& p, int64_t x_first, int64_t x_count, int64_t keys,
-                bool inter) {
+template <class P, class T>
+void run_blocks(const Sweep<T>& s, const P& p, int64_t x_first, int64_t x_count, int64_t keys, bool inter) {
   Block blocks[kMostBlocks];
   place_blocks(blocks, p, s);
   Prefetch nothing_ahead;
@@ -165,17 +166,17 @@ void run_blocks(const Sweep<T>& s, const Plan& p, int64_t x_first, int64_t x_cou
   }
 }
 
-template <class T>
+template <class P, class T>
 void dense(const Sweep<T>& s, int64_t x_first, int64_t x_count, float* scratch) {
-  const Plan p = make_plan(s, scratch);
+  const P p = make_plan<P>(s, scratch);
   pack_chunk(s, p, 0, s.y_side.count, false);
   // Rows of y beyond the last are zero and add nothing to a sum.
   run_blocks(s, p, x_first, x_count, p.head_keys, false);
 }
 
-template <class T>
+template <class P, class T>
 void accumulate(const Sweep<T>& s, int64_t y_first, int64_t y_count, float* state, float* scratch) {
-  const Plan p = plan_with_state(s, scratch, state);
+  const P p = plan_with_state<P>(s, scratch, state);
   clear_state(s, p);
   for (int64_t first = 0; first < y_count; first += s.chunk) {
     const int64_t count = smaller(s.chunk, y_count - first), next = first + count;
@@ -190,9 +191,11 @@ void accumulate(const Sweep<T>& s, int64_t y_first, int64_t y_count, float* stat
   }
 }
 
-template <class T>
+template <class P, class T>
 void read(const Sweep<T>& s, int64_t x_first, int64_t x_count, const float* state, float* scratch) {
-  run_blocks(s, plan_with_state(s, scratch, const_cast<float*>(state)), x_first, x_count, 0, true);
+  const P p = plan_with_state<P>(s, scratch, const_cast<float*>(state));
+  refresh_copies(s, p);
+  run_blocks(s, p, x_first, x_count, 0, true);
 }
 
 }  // namespace
