@@ -10,7 +10,7 @@
 namespace cosformer {
 
 /// Instruction sets that kernels are compiled for, from the least to the most demanding.
-enum class Isa { generic, avx2, avx512 };
+enum class Isa { generic, avx2, avx512, avx512_bf16 };
 
 COSFORMER_API const char* name(Isa isa);
 

@@ -344,20 +344,31 @@ Units units(const std::vector<double>& actual, const std::vector<double>& expect
   return worst;
 }
 
+Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16) {
+  constexpr double kHalfUnit = 0x1p-8;  // of bfloat16
+  Allowance allowance;
+  if (form == Form::recurrent && c.decay) allowance.few += static_cast<double>(c.shape.Tk) / 2;
+  if (bfloat16) allowance.stored = kHalfUnit;
+  if (bfloat16 && isa == Isa::avx512_bf16) allowance.products = 3 * kHalfUnit;
+  return allowance;
+}
+
 std::string find_error(const Results& actual, const Results& expected, const Results& scale,
-                       const Results& plain, double half_unit, double few) {
+                       const Results& plain, const Allowance& allowance) {
   constexpr double kTimesPlain = 1.25;
   for (const auto& [name, member] : result_members()) {
     const std::string result = name;
     const auto &a = actual.*member, &e = expected.*member, &s = scale.*member;
-    const double allowed = std::max(few, kTimesPlain * units(plain.*member, e, s).most);
-    // Stored results are rounded; gradients that contain delta see the output as it was stored.
+    const double allowed = std::max(allowance.few, kTimesPlain * units(plain.*member, e, s).most);
     const bool is_stored = result == "output" || result.starts_with("d_");
+    // Gradients that contain delta see the output as it was stored.
     const bool has_delta = result == "d_query" || result == "d_key" || result == "dz";
+    const bool has_products = result != "denominator" && result != "z";
     std::vector<double> bound = s;
     for (size_t i = 0; i < s.size(); ++i) {
-      const double size = (is_stored ? std::abs(e[i]) : 0) + (has_delta ? s[i] : 0);
-      bound[i] += half_unit * size / (kEpsilon * allowed);
+      const double size = allowance.stored * ((is_stored ? std::abs(e[i]) : 0) + (has_delta ? s[i] : 0)) +
+                          allowance.products * (has_products ? s[i] : 0);
+      bound[i] += size / (kEpsilon * allowed);
     }
     const Units worst = units(a, e, bound);
     if (worst.most <= allowed) continue;
@@ -367,12 +378,6 @@ std::string find_error(const Results& actual, const Results& expected, const Res
     return out.str();
   }
   return "";
-}
-
-double few_units(const Case& c, Form form) {
-  constexpr double kFew = 8;
-  const bool fades_each_token = form == Form::recurrent && c.decay;
-  return kFew + (fades_each_token ? static_cast<double>(c.shape.Tk) / 2 : 0);
 }
 
 std::string find_difference(const Results& actual, const Results& expected) {

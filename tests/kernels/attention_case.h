@@ -119,14 +119,21 @@ struct Units {
 Units units(const std::vector<double>& actual, const std::vector<double>& expected,
             const std::vector<double>& scale);
 
-/// Empty, or a line that says which result of `actual` is further from `expected` than its bound. `plain` is
-/// the plain evaluation in float; `half_units` what storing a result may add, relative to the result (0 for
-/// float).
-std::string find_error(const Results& actual, const Results& expected, const Results& scale,
-                       const Results& plain, double half_unit, double few);
-/// Units that are allowed where even the plain evaluation errs by less. The recurrence multiplies by a
+/// What an evaluation may differ from the reference by, beyond 1.25 times what the plain evaluation in float
+/// does.
+struct Allowance {
+  double few = 8;       ///< units of epsilon times scale, where even the plain evaluation errs by less
+  double stored = 0;    ///< rounding of a stored result, relative to it
+  double products = 0;  ///< roundings of the matrices that are multiplied, relative to the scale
+};
+/// What the kernels of a set may do with inputs of a type: bfloat16 is rounded where it is stored, and by
+/// kernels that multiply bfloat16 in three matrices on the way to a result. The recurrence multiplies by a
 /// rounded factor a token where there is a decay.
-double few_units(const Case& c, Form form);
+Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16);
+
+/// Empty, or a line that says which result of `actual` is further from `expected` than allowed.
+std::string find_error(const Results& actual, const Results& expected, const Results& scale,
+                       const Results& plain, const Allowance& allowance);
 /// Empty, or a line that says where bits differ.
 std::string find_difference(const Results& actual, const Results& expected);
 

@@ -73,10 +73,9 @@ std::string check_run(const RandomRun& run) {
   const Results scale = rounding_scale(c, exact, expected);
   const Results plain = run_plain(c, rounded);
   const Execution execution{.isa = run.isa, .form = run.form, .width = run.width};
-  constexpr double kHalfUnit = 0x1p-8;  // of bfloat16
   const Results actual = run.bfloat16 ? run_kernels(c, Inputs<bfloat16>(c, true), execution)
                                       : run_kernels(c, rounded, execution);
-  return find_error(actual, expected, scale, plain, run.bfloat16 ? kHalfUnit : 0, few_units(c, run.form));
+  return find_error(actual, expected, scale, plain, allowance(c, run.form, run.isa, run.bfloat16));
 }
 
 RandomRun shrink(RandomRun run, const std::function<bool(const RandomRun&)>& fails) {

@@ -7,9 +7,6 @@
 namespace cosformer::test {
 namespace {
 
-/// Half a unit in the last place of bfloat16, relative.
-constexpr double kHalfUnit = 0x1p-8;
-
 void compare_all_forms(const Case& c) {
   const Inputs<double> exact(c, true);
   const Inputs<float> rounded(c, true);
@@ -23,11 +20,12 @@ void compare_all_forms(const Case& c) {
       const Execution execution{.isa = isa, .form = form, .width = 2};
       const std::string what =
           std::string(name(isa)) + " form " + std::to_string(static_cast<int>(form)) + " " + c.describe();
-      EXPECT_EQ(find_error(run_kernels(c, rounded, execution), expected, scale, plain, 0, few_units(c, form)),
+      EXPECT_EQ(find_error(run_kernels(c, rounded, execution), expected, scale, plain,
+                           allowance(c, form, isa, false)),
                 "")
           << what;
-      EXPECT_EQ(find_error(run_kernels(c, stored, execution), expected, scale, plain, kHalfUnit,
-                           few_units(c, form)),
+      EXPECT_EQ(find_error(run_kernels(c, stored, execution), expected, scale, plain,
+                           allowance(c, form, isa, true)),
                 "")
           << "bfloat16 " << what;
     }

@@ -48,7 +48,7 @@ class Call {
         shape_(shape),
         options_(options),
         execution_(execution),
-        kernels_(level(execution.isa ? *execution.isa : selected_isa()).template kernels<T>()),
+        kernels_(kernels_of<T>(execution.isa)),
         angles_(options.horizon, position, shape.B, std::max(queries.longest(), keys.longest())),
         weights_(options.horizon, decay, shape.G, longest_chunk() + kBlock),
         decay_(decay),

@@ -7,7 +7,7 @@
 namespace cosformer {
 namespace {
 
-constexpr std::array kAll = {Isa::generic, Isa::avx2, Isa::avx512};
+constexpr std::array kAll = {Isa::generic, Isa::avx2, Isa::avx512, Isa::avx512_bf16};
 
 std::string list(const std::vector<Isa>& sets) {
   std::string text;
@@ -41,6 +41,8 @@ const char* name(Isa isa) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512_bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }
@@ -62,6 +64,7 @@ bool available(Isa isa) {
     return available(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
+  if (isa == Isa::avx512_bf16) return available(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
 #endif
   return false;
 }

@@ -1,5 +1,6 @@
 // Kernels of one instruction set: this file is compiled once for each, with COSFORMER_LEVEL as its name.
 
+#include "kernels/cpu/dot_kernel.h"
 #include "kernels/cpu/levels.h"
 #include "kernels/cpu/row_terms_kernel.h"
 #include "kernels/cpu/step_kernel.h"
@@ -16,10 +17,16 @@ constexpr Kernels<T> kKernels = {
     causal<P, T>,      dense<P, T>, accumulate<P, T>, read<P, T>,           load_state<P, T>,
     store_state<P, T>, step<T>,     row_terms<T>,     scratch_floats<P, T>, packed_state_floats<P, T>};
 
+#if defined(__AVX512BF16__)
+using BfloatPlan = DotPlan;
+#else
+using BfloatPlan = Plan;  // widened to float
+#endif
+
 }  // namespace
 
 const Level& COSFORMER_JOIN(level_, COSFORMER_LEVEL)() {
-  static constexpr Level kLevel = {kKernels<Plan, float>, kKernels<Plan, bfloat16>};
+  static constexpr Level kLevel = {kKernels<Plan, float>, kKernels<BfloatPlan, bfloat16>};
   return kLevel;
 }
 

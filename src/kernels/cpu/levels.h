@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "cosformer/isa.h"
 #include "kernels/cpu/sweep.h"
 
@@ -9,25 +11,17 @@ namespace cosformer::cpu {
 struct Level {
   Kernels<float> f32;
   Kernels<bfloat16> bf16;
-
-  template <class T>
-  const Kernels<T>& kernels() const;
 };
-template <>
-inline const Kernels<float>& Level::kernels<float>() const {
-  return f32;
-}
-template <>
-inline const Kernels<bfloat16>& Level::kernels<bfloat16>() const {
-  return bf16;
-}
 
 const Level& level_generic();
 const Level& level_avx2();
 const Level& level_avx512();
+const Level& level_avx512_bf16();
 
-/// Kernels of a set that this machine can run.
-/// @throws DeviceError where it cannot
-const Level& level(Isa isa);
+/// Kernels of exactly this set, or of the best one below it that has its own for T; none given: the fastest
+/// at or below selected_isa().
+/// @throws DeviceError where this machine cannot run the set
+template <class T>
+const Kernels<T>& kernels_of(std::optional<Isa> isa);
 
 }  // namespace cosformer::cpu

@@ -29,7 +29,7 @@ void attention_step(const AttentionStep<T>& args, const Execution& execution) {
   check(args);
   const auto& s = args.shape;
   const int64_t N = args.options.states(), heads = s.G == 0 ? 0 : s.H / s.G;
-  const Kernels<T>& kernels = level(execution.isa ? *execution.isa : selected_isa()).template kernels<T>();
+  const Kernels<T>& kernels = kernels_of<T>(execution.isa);
   const Angles angles(args.options.horizon, args.position, s.B, 1);
   const Fading fading(args.decay, s.G, 1);
   const auto task = [&](int64_t unit) {
