@@ -16,8 +16,7 @@
 
 namespace cosformer::cpu {
 
-/// Rows between two updates of the state: causal, where pairs inside a chunk cost too, and not causal.
-inline constexpr int64_t kChunk = 16;
+/// Rows between two updates of the state where sweeps are not causal.
 inline constexpr int64_t kLongChunk = 32;
 
 /// One group of heads of one sequence.
@@ -89,7 +88,7 @@ class Call {
   int64_t chunk(int64_t b) const {
     const int64_t longer = std::max(queries.count(b), keys.count(b));
     if (quadratic(b)) return std::max<int64_t>(kBlock, (longer + kBlock - 1) / kBlock * kBlock);
-    return options_.causal ? kChunk : kLongChunk;
+    return options_.causal ? kernels_.chunk : kLongChunk;
   }
   int64_t longest_chunk() const {
     int64_t longest = kBlock;

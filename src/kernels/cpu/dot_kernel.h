@@ -13,6 +13,7 @@ namespace {
 
 struct DotPlan : Plan {
   static constexpr int64_t kAlign = kHalves;
+  static constexpr int64_t kChunk = 32;
 
   bfloat16* y_rows;  // [keys][ld_y]
   bfloat16* u_rows;  // [keys][ld_u_rows], for the twin

@@ -13,9 +13,17 @@ namespace cosformer::cpu {
 namespace {
 
 template <class P, class T>
-constexpr Kernels<T> kKernels = {
-    causal<P, T>,      dense<P, T>, accumulate<P, T>, read<P, T>,           load_state<P, T>,
-    store_state<P, T>, step<T>,     row_terms<T>,     scratch_floats<P, T>, packed_state_floats<P, T>};
+constexpr Kernels<T> kKernels = {P::kChunk,
+                                 causal<P, T>,
+                                 dense<P, T>,
+                                 accumulate<P, T>,
+                                 read<P, T>,
+                                 load_state<P, T>,
+                                 store_state<P, T>,
+                                 step<T>,
+                                 row_terms<T>,
+                                 scratch_floats<P, T>,
+                                 packed_state_floats<P, T>};
 
 #if defined(__AVX512BF16__)
 using BfloatPlan = DotPlan;

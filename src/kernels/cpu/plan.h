@@ -26,7 +26,8 @@ struct Block {
 
 /// Of kernels that multiply floats; others derive from it, and the functions that differ take theirs.
 struct Plan {
-  static constexpr int64_t kAlign = W;  // of rows of y
+  static constexpr int64_t kAlign = W;   // of rows of y
+  static constexpr int64_t kChunk = 16;  // docs/performance.md
 
   int64_t X, columns;          // contraction width; u_end - u_begin
   int64_t ld_y, ld_u, ld_sum;  // padded
