@@ -349,7 +349,7 @@ Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16) {
   Allowance allowance;
   if (form == Form::recurrent && c.decay) allowance.few += static_cast<double>(c.shape.Tk) / 2;
   if (bfloat16) allowance.stored = kHalfUnit;
-  if (bfloat16 && isa == Isa::avx512_bf16) allowance.products = 3 * kHalfUnit;
+  if (bfloat16 && isa >= Isa::avx512_bf16) allowance.products = 3 * kHalfUnit;
   return allowance;
 }
 

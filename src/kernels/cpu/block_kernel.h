@@ -261,9 +261,10 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& blo
   }
 }
 
-template <class P, class T>
-void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) {
-  for (int64_t k = 0; block.inter && k < s.X; k += W) {
+/// The twin's rows, from its lanes.
+template <class T>
+void turn_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
+  for (int64_t k = 0; k < s.X; k += W) {
     for (int l = 0; l < L; ++l) {
       Vec rows[W];
 #pragma GCC unroll 16
@@ -278,6 +279,11 @@ void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) 
       for (int i = 0; i < W; ++i) store(block.twin_rows + (l * W + i) * p.ld_y + k, rows[i]);
     }
   }
+}
+
+template <class P, class T>
+void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) {
+  if (block.inter) turn_twin(s, p, block);
   int64_t column = 0;
   for (; column + kPanel <= p.ld_y; column += kPanel) write_twin<kPanelVectors>(s, p, block, column, pairs);
   if (column < p.ld_y) write_twin<1>(s, p, block, column, pairs);

@@ -28,7 +28,7 @@ COSFORMER_INLINE Pair* pairs(float* p) {
   return reinterpret_cast<Pair*>(p);
 }
 
-int64_t lay_out(Block& block, const DotPlan& p, const Sweep<bfloat16>& s, float* start) {
+inline int64_t lay_out(Block& block, const DotPlan& p, const Sweep<bfloat16>& s, float* start) {
   Place place{start};
   block.xT = place.take(round_up(p.X, 2) / 2 * R);
   block.scores = place.take(p.keys / 2 * R + s.y_heads * R * R);
@@ -39,7 +39,7 @@ int64_t lay_out(Block& block, const DotPlan& p, const Sweep<bfloat16>& s, float*
   return place.used;
 }
 
-void place_chunk(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
+inline void place_chunk(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
   p.y_rows = reinterpret_cast<bfloat16*>(place.take(p.keys * p.ld_y / 2));
   p.y_pairs = pairs(place.take(p.keys / 2 * p.ld_y));
   p.u_pairs = pairs(place.take(p.keys / 2 * p.ld_u));
@@ -53,7 +53,7 @@ void place_chunk(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
   }
 }
 
-void place_copies(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
+inline void place_copies(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
   p.state_rows = pairs(place.take(p.rows / 2 * p.ld_u * s.N));
   p.state_columns = p.twin ? pairs(place.take(p.rows * p.ld_u / 2 * s.N)) : nullptr;
 }
@@ -84,7 +84,7 @@ void refresh_panel(const DotPlan& p, int64_t column) {
   }
 }
 
-void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
+inline void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
   int64_t column = 0;
   for (; column + kPanel <= p.ld_u; column += kPanel) {
     s.N == 2 ? refresh_panel<2, kPanelVectors>(p, column) : refresh_panel<1, kPanelVectors>(p, column);
@@ -93,8 +93,8 @@ void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
 }
 
 /// Two rows of y, [row, row + 1], as they are and in pairs; `second` false: the second is not there.
-void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,
-                 bool second) {
+inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,
+                        bool second) {
   const bfloat16* a = source.row(first);
   const bfloat16* b = second ? source.row(first + 1) : a;
   for (int64_t c = 0; c < p.ld_y; c += kHalves) {
@@ -139,7 +139,8 @@ void pack_u_rows(const DotPlan& p, const Sweep<bfloat16>& s, const RowSource<bfl
   }
 }
 
-void pack_chunk(const Sweep<bfloat16>& s, const DotPlan& p, int64_t first, int64_t count, bool for_state) {
+inline void pack_chunk(const Sweep<bfloat16>& s, const DotPlan& p, int64_t first, int64_t count,
+                       bool for_state) {
   pack_terms(s, p, first, count, for_state);
   const int waves = for_state ? p.waves : 0;
   for (int64_t h = 0; h < s.y_heads; ++h) {
@@ -224,7 +225,7 @@ void update_sum(const Sweep<bfloat16>& s, const DotPlan& p, int64_t count, float
   }
 }
 
-void pack_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block) {
+inline void pack_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block) {
   pack_pairs_transposed(pairs(block.xT),
                         RowSource<bfloat16>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
                         block.first, block.count, s.X);
@@ -273,7 +274,7 @@ COSFORMER_INLINE float* triangle_of(float* scores, const DotPlan& p, int64_t hea
   return scores + p.keys / 2 * R + head * R * R;
 }
 
-void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block, bool with_pairs) {
+inline void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block, bool with_pairs) {
   Vec sums[1] = {};
   alignas(64) float terms[R];
   const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;

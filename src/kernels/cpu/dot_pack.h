@@ -86,8 +86,8 @@ COSFORMER_INLINE Halves load_transformed(const bfloat16* p, int64_t count, bool 
 
 /// Rows [first, first + count) transposed: target [width / 2][R] pairs of columns; lanes beyond count are
 /// zero.
-void pack_pairs_transposed(Pair* target, const RowSource<bfloat16>& source, int64_t first, int64_t count,
-                           int64_t width) {
+inline void pack_pairs_transposed(Pair* target, const RowSource<bfloat16>& source, int64_t first,
+                                  int64_t count, int64_t width) {
   const bool scaled = source.scale != nullptr;
   const bfloat16* rows[R];
   float scale[R];

@@ -1,5 +1,6 @@
 // Kernels of one instruction set: this file is compiled once for each, with COSFORMER_LEVEL as its name.
 
+#include "kernels/cpu/amx_kernel.h"
 #include "kernels/cpu/dot_kernel.h"
 #include "kernels/cpu/levels.h"
 #include "kernels/cpu/row_terms_kernel.h"
@@ -25,7 +26,9 @@ constexpr Kernels<T> kKernels = {P::kChunk,
                                  scratch_floats<P, T>,
                                  packed_state_floats<P, T>};
 
-#if defined(__AVX512BF16__)
+#if defined(COSFORMER_AMX)
+using BfloatPlan = TilePlan;
+#elif defined(__AVX512BF16__)
 using BfloatPlan = DotPlan;
 #else
 using BfloatPlan = Plan;  // widened to float

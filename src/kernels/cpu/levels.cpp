@@ -6,6 +6,7 @@ namespace {
 const Level& level(Isa isa) {
   if (!available(isa)) throw DeviceError(std::string("attention: this machine lacks ") + name(isa));
 #if defined(__x86_64__)
+  if (isa == Isa::amx) return level_amx();
   if (isa == Isa::avx512_bf16) return level_avx512_bf16();
   if (isa == Isa::avx512) return level_avx512();
   if (isa == Isa::avx2) return level_avx2();

@@ -17,6 +17,7 @@ const Level& level_generic();
 const Level& level_avx2();
 const Level& level_avx512();
 const Level& level_avx512_bf16();
+const Level& level_amx();
 
 /// Kernels of exactly this set, or of the best one below it that has its own for T; none given: the fastest
 /// at or below selected_isa().

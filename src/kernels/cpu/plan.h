@@ -28,6 +28,7 @@ struct Block {
 struct Plan {
   static constexpr int64_t kAlign = W;   // of rows of y
   static constexpr int64_t kChunk = 16;  // docs/performance.md
+  static constexpr int64_t kRowAlign = kStateRows;
 
   int64_t X, columns;          // contraction width; u_end - u_begin
   int64_t ld_y, ld_u, ld_sum;  // padded
@@ -88,6 +89,10 @@ void place_chunk(Plan& p, const Sweep<T>& s, Place& place) {
 template <class T>
 void place_copies(Plan&, const Sweep<T>&, Place&) {}
 
+/// Around all work of a task with a plan.
+COSFORMER_INLINE void begin_sweeps(const Plan&) {}
+COSFORMER_INLINE void end_sweeps(const Plan&) {}
+
 /// To the state of another sweep, that many floats further.
 COSFORMER_INLINE void move_state(Plan& p, int64_t floats) {
   p.state += floats;
@@ -102,7 +107,7 @@ P make_plan(const Sweep<T>& s, float* scratch) {
   p.ld_y = round_up(s.X, P::kAlign);
   p.ld_u = round_up(p.columns, W);
   p.ld_sum = s.sum == Sum::none ? 0 : s.sum == Sum::u ? p.ld_u : round_up(s.X, W);
-  p.rows = round_up(s.X, kStateRows);
+  p.rows = round_up(s.X, P::kRowAlign);
   p.head_keys = round_up(smaller(s.chunk, s.y_side.count), R);
   p.keys = s.y_heads * p.head_keys;
   p.waves = s.N == 2 ? 2 : s.decay ? 1 : 0;

@@ -113,6 +113,7 @@ void causal_chunk(const Sweep<T>& s, const P& p, int64_t chunk, Block (&blocks)[
 template <class P, class T>
 void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
   P p = make_plan<P>(sweeps[0], scratch);
+  begin_sweeps(p);
   Block blocks[kMostBlocks];
   place_blocks(blocks, p, sweeps[0]);
   int64_t selected = 0;
@@ -142,6 +143,7 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
     select(i);
     if (sweeps[i].last.data) convert_state<true>(sweeps[i], p, sweeps[i].last);
   }
+  end_sweeps(p);
 }
 
 /// The blocks of rows [x_first, x_first + x_count) of every head, `keys` rows of y for each.
@@ -169,14 +171,17 @@ void run_blocks(const Sweep<T>& s, const P& p, int64_t x_first, int64_t x_count,
 template <class P, class T>
 void dense(const Sweep<T>& s, int64_t x_first, int64_t x_count, float* scratch) {
   const P p = make_plan<P>(s, scratch);
+  begin_sweeps(p);
   pack_chunk(s, p, 0, s.y_side.count, false);
   // Rows of y beyond the last are zero and add nothing to a sum.
   run_blocks(s, p, x_first, x_count, p.head_keys, false);
+  end_sweeps(p);
 }
 
 template <class P, class T>
 void accumulate(const Sweep<T>& s, int64_t y_first, int64_t y_count, float* state, float* scratch) {
   const P p = plan_with_state<P>(s, scratch, state);
+  begin_sweeps(p);
   clear_state(s, p);
   for (int64_t first = 0; first < y_count; first += s.chunk) {
     const int64_t count = smaller(s.chunk, y_count - first), next = first + count;
@@ -189,13 +194,16 @@ void accumulate(const Sweep<T>& s, int64_t y_first, int64_t y_count, float* stat
     }
     finish_group(s, p, nullptr, 0, false, {count, s.decay ? s.decay[count] : 1.0F}, ahead);
   }
+  end_sweeps(p);
 }
 
 template <class P, class T>
 void read(const Sweep<T>& s, int64_t x_first, int64_t x_count, const float* state, float* scratch) {
   const P p = plan_with_state<P>(s, scratch, const_cast<float*>(state));
+  begin_sweeps(p);
   refresh_copies(s, p);
   run_blocks(s, p, x_first, x_count, 0, true);
+  end_sweeps(p);
 }
 
 }  // namespace
