@@ -2,6 +2,7 @@
 
 #include "cosformer/attention.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/check.h"
@@ -204,12 +205,22 @@ void forward(const AttentionForward<T>& args, const Execution& execution) {
   const Call<T> call(args.shape, args.options, args.query_rows, args.key_rows, args.decay, args.position,
                      execution);
   clear_padding(call, args);
-  if (execution.form == Form::recurrent ||
-      (execution.form == Form::automatic && args.S_out && call.queries.longest() <= 2)) {
-    return cpu::forward_recurrent(call, args);
+  if (!args.options.causal) {
+    if (execution.form == Form::recurrent) throw ShapeError("attention: the recurrent form needs causal");
+    return call.run_dense(output_pass(call, args));
   }
+  // Each sequence's own count decides, so that its bits do not depend on its neighbours.
+  const auto recurrent = [&](const Unit& unit) {
+    if (execution.form != Form::automatic) return execution.form == Form::recurrent;
+    return args.S_out && call.queries.count(unit.b) <= 2;
+  };
+  std::vector<Unit> units = call.units();
+  const auto rest = std::stable_partition(units.begin(), units.end(), recurrent);
+  cpu::forward_recurrent(call, args, {units.begin(), rest});
+  units.erase(units.begin(), rest);
+  if (units.empty()) return;
   const Pass<T> pass = output_pass(call, args);
-  args.options.causal ? call.run_causal({&pass}) : call.run_dense(pass);
+  call.run_causal({&pass}, units);
 }
 
 template <class T>
@@ -224,7 +235,7 @@ void backward(const AttentionBackward<T>& args, const Execution& execution) {
   const Pass<T> queries = query_gradient_pass(call, args, terms),
                 keys = key_gradients_pass(call, args, terms);
   if (args.options.causal) {
-    call.run_causal({&keys, &queries});
+    call.run_causal({&keys, &queries}, call.units());
   } else {
     call.run_dense(keys);
     call.run_dense(queries);

@@ -51,13 +51,12 @@ Sweep<T> Call<T>::sweep(const Unit& unit, const Pass<T>& pass) const {
 }
 
 template <class T>
-void Call<T>::run_causal(std::initializer_list<const Pass<T>*> passes) const {
+void Call<T>::run_causal(std::initializer_list<const Pass<T>*> passes, const std::vector<Unit>& all) const {
   struct Task {
     const Pass<T>* pass;
     const Unit* first;
     int64_t count, part, parts;
   };
-  const std::vector<Unit> all = units();
   std::vector<Task> tasks;
   const auto total = static_cast<int64_t>(all.size());
   for (const Pass<T>* pass : passes) {

@@ -67,8 +67,8 @@ class Call {
   /// A sweep of a unit with everything but matrices; x on the queries' side unless reversed.
   Sweep<T> sweep(const Unit& unit, const Pass<T>& pass) const;
 
-  /// Runs causal passes; all their tasks at once.
-  void run_causal(std::initializer_list<const Pass<T>*> passes) const;
+  /// Runs causal passes over some units; all their tasks at once.
+  void run_causal(std::initializer_list<const Pass<T>*> passes, const std::vector<Unit>& all) const;
   /// Runs one pass where every row of x sees every row of y.
   void run_dense(const Pass<T>& pass) const;
 

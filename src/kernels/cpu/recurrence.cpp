@@ -62,16 +62,17 @@ void attention_step(const AttentionStep<T>& args, const Execution& execution) {
 }  // namespace
 
 template <class T>
-void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args) {
-  if (!args.options.causal) throw ShapeError("attention: the recurrent form needs causal");
+void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args, const std::vector<Unit>& units) {
+  if (units.empty()) return;
   const auto& s = args.shape;
   const int64_t N = args.options.states(), heads = call.heads_of_group();
   const int64_t S_floats = N * s.K * s.V, z_floats = N * s.K;
   Buffer own(args.S_out ? 0 : s.B * s.G * (S_floats + z_floats));
   float* S = args.S_out ? args.S_out : own.data();
   float* z = args.z_out ? args.z_out : own.data() + s.B * s.G * S_floats;
-  call.execution().parallel(s.B * s.G, [&](int64_t unit) {
-    const int64_t b = unit / s.G, g = unit % s.G;
+  call.execution().parallel(static_cast<int64_t>(units.size()), [&](int64_t task) {
+    const auto [b, g] = units[static_cast<size_t>(task)];
+    const int64_t unit = b * s.G + g;
     Step<T> step = step_of<T>(args);
     step.S = S + unit * S_floats;
     step.z = z + unit * z_floats;
@@ -94,8 +95,9 @@ void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args) {
   });
 }
 
-template void forward_recurrent(const Call<float>&, const AttentionForward<float>&);
-template void forward_recurrent(const Call<bfloat16>&, const AttentionForward<bfloat16>&);
+template void forward_recurrent(const Call<float>&, const AttentionForward<float>&, const std::vector<Unit>&);
+template void forward_recurrent(const Call<bfloat16>&, const AttentionForward<bfloat16>&,
+                                const std::vector<Unit>&);
 
 }  // namespace cosformer::cpu
 
