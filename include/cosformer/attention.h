@@ -100,8 +100,8 @@ struct AttentionForward {
   View<const T> key = {};               ///< [B, Tk, G, K]
   View<const T> value = {};             ///< [B, Tk, G, V]
   View<T> output = {};                  ///< [B, Tq, H, V]
-  /// [B, Tq, H] contiguous: sum_j w_ij before the clamp, unspecified in padded rows and without normalize; null where
-  /// not wanted.
+  /// [B, Tq, H] contiguous: sum_j w_ij before the clamp, unspecified in padded rows and without normalize;
+  /// null where not wanted.
   State<T>* denominator = nullptr;
 
   /// Position of each sequence's first token, [B]; null: 0. The state below stands before that position.

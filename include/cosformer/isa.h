@@ -28,7 +28,8 @@ COSFORMER_API std::vector<Isa> available_isas();
 /// @throws DeviceError if COSFORMER_ISA names an unknown set or one that this machine lacks.
 COSFORMER_API Isa selected_isa();
 
-/// Why a set that the processor has cannot be used, for a program to show once; empty where there is nothing to say.
+/// Why a set that the processor has cannot be used, for a program to show once; empty where there is nothing
+/// to say.
 COSFORMER_API std::string isa_note();
 
 /// The processor's name as the operating system reports it, "unknown" where it does not.
