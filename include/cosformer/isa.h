@@ -10,7 +10,7 @@
 namespace cosformer {
 
 /// Instruction sets that kernels are compiled for, from the least to the most demanding.
-enum class Isa { generic, avx2, avx512 };
+enum class Isa { generic, avx2, avx512, avx512_bf16, amx };
 
 COSFORMER_API const char* name(Isa isa);
 
@@ -27,6 +27,10 @@ COSFORMER_API std::vector<Isa> available_isas();
 /// upper bound. Read once.
 /// @throws DeviceError if COSFORMER_ISA names an unknown set or one that this machine lacks.
 COSFORMER_API Isa selected_isa();
+
+/// Why a set that the processor has cannot be used, for a program to show once; empty where there is nothing
+/// to say.
+COSFORMER_API std::string isa_note();
 
 /// The processor's name as the operating system reports it, "unknown" where it does not.
 COSFORMER_API std::string processor_name();

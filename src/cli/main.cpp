@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   cli::add_generate(app);
   cli::add_describe(app);
   cli::add_bench(app);
+  cli::add_data(app);
   cli::add_plot(app);
   try {
     app.parse(argc, argv);

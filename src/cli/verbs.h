@@ -6,6 +6,7 @@
 namespace cosformer::cli {
 
 void add_bench(CLI::App& app);
+void add_data(CLI::App& app);
 void add_describe(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_generate(CLI::App& app);

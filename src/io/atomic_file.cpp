@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <string>
+#include <system_error>
 
+#include "cosformer/error.h"
 #include "io/descriptor.h"
 
 namespace cosformer::io {
@@ -28,6 +30,13 @@ void write_and_sync(const std::filesystem::path& path, std::span<const std::span
 }  // namespace
 
 void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type != std::filesystem::file_type::regular && type != std::filesystem::file_type::not_found &&
+      type != std::filesystem::file_type::none) {
+    throw IoError(path.string() +
+                  ": expected a file, got something else");  // Renaming would replace a device.
+  }
   std::filesystem::path beside = path;
   beside += ".partial-" + std::to_string(::getpid());
   try {

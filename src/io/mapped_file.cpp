@@ -13,7 +13,7 @@
 namespace cosformer::io {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDONLY, "open");
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK, "open");  // A pipe without a writer is not waited for.
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail(path, "read", errno);
   if (!S_ISREG(status.st_mode)) throw IoError(path.string() + ": expected a file, got something else");

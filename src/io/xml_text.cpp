@@ -3,13 +3,11 @@
 #include <algorithm>
 
 namespace cosformer::io {
-namespace {
 
-bool continues(char c) {
+bool continues_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
-/// Bytes of the valid character that begins at `at`, 0 where none does.
 std::size_t character_length(std::string_view text, std::size_t at) {
   const auto first = static_cast<unsigned char>(text[at]);
   if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
@@ -20,7 +18,7 @@ std::size_t character_length(std::string_view text, std::size_t at) {
   if (length == 0 || at + length > text.size()) return 0;
   char32_t code = first & (0xFFU >> (length + 1));
   for (std::size_t i = 1; i < length; ++i) {
-    if (!continues(text[at + i])) return 0;
+    if (!continues_character(text[at + i])) return 0;
     code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
   }
   constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -28,8 +26,6 @@ std::size_t character_length(std::string_view text, std::size_t at) {
   const bool forbidden = code == 0xFFFE || code == 0xFFFF || code > 0x10FFFF;
   return code < kLeast[length] || surrogate || forbidden ? 0 : length;
 }
-
-}  // namespace
 
 std::string valid_text(std::string_view text) {
   std::string valid;
@@ -74,7 +70,7 @@ std::string xml_text(std::string_view text) {
 
 std::size_t code_points(std::string_view text) {
   std::size_t count = 0;
-  for (const char c : text) count += continues(c) ? 0 : 1;
+  for (const char c : text) count += continues_character(c) ? 0 : 1;
   return count;
 }
 
@@ -82,7 +78,7 @@ std::string shortened(std::string_view text, std::size_t most) {
   if (code_points(text) <= most) return std::string(text);
   std::size_t end = 0, count = 0;
   for (; end < text.size(); ++end) {
-    if (!continues(text[end]) && ++count == most) break;
+    if (!continues_character(text[end]) && ++count == most) break;
   }
   return std::string(text.substr(0, end)) + "…";
 }

@@ -70,7 +70,7 @@ torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x) {
                                              std::nullopt, 0.0, true)
                 .transpose(1, 2);
   } else {
-    mixed = ops::attention(q, k, v, options_.horizon, true, feature_map(options_.kind));
+    mixed = ops::attention(q, k, v, options_.horizon, true, {.feature_map = feature_map(options_.kind)});
   }
   return output_(mixed.reshape(x.sizes()));
 }
@@ -83,8 +83,9 @@ AttentionState MultiHeadAttentionImpl::initial_state(int64_t batch) const {
     state.keys = state.values = torch::empty({batch, 0, heads, head_width}, weights);
   } else {
     const int64_t states = options_.horizon ? 2 : 1;
-    state.S = torch::zeros({batch, heads, states, head_width, head_width}, weights);
-    state.z = torch::zeros({batch, heads, states, head_width}, weights);
+    const auto sums = weights.dtype(weights.dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
+    state.S = torch::zeros({batch, heads, states, head_width, head_width}, sums);
+    state.z = torch::zeros({batch, heads, states, head_width}, sums);
     state.position = torch::zeros({batch}, weights.dtype(torch::kInt64));
   }
   return state;
@@ -113,10 +114,11 @@ torch::Tensor MultiHeadAttentionImpl::advance(const torch::Tensor& x, AttentionS
     mixed = softmax_advance(q, k, v, state);
   } else if (x.size(1) == 1) {
     mixed = ops::attention_step_(q, k, v, state.S, state.z, state.position, options_.horizon,
-                                 feature_map(options_.kind));
+                                 {.feature_map = feature_map(options_.kind)});
   } else {
-    std::tie(mixed, state.S, state.z, state.position) = ops::attention_stateful(
-        q, k, v, state.S, state.z, state.position, options_.horizon, feature_map(options_.kind));
+    std::tie(mixed, state.S, state.z, state.position) =
+        ops::attention_stateful(q, k, v, state.S, state.z, state.position, options_.horizon,
+                                {.feature_map = feature_map(options_.kind)});
   }
   state.length += x.size(1);
   return output_(mixed.reshape(x.sizes()));

@@ -1,163 +1,212 @@
 #include "ops/arguments.h"
 
 #include <cmath>
-#include <initializer_list>
-#include <sstream>
 
 namespace cosformer::ops {
 namespace {
 
-/// One size that a tensor must have: a number, or any, shown by its symbol.
-struct Size {
-  Size(const char* name) : symbol(name) {}
-  Size(c10::SymInt number) : size(std::move(number)) {}
-
-  const char* symbol = nullptr;
-  std::optional<c10::SymInt> size;
-};
-
-bool equal(const c10::SymInt& a, const c10::SymInt& b) {
-  return a.sym_eq(b).expect_true(__FILE__, __LINE__);
+Because leading(const Call& call) {
+  return call.query.defined() ? Because{"query", call.query} : Because{"key", call.key};
 }
 
-bool fits(const at::Tensor& tensor, std::initializer_list<Size> sizes) {
-  if (tensor.dim() != static_cast<int64_t>(sizes.size())) return false;
-  int64_t dim = 0;
-  for (const auto& expected : sizes) {
-    if (expected.size && !equal(tensor.sym_size(dim), *expected.size)) return false;
-    ++dim;
+/// Of the tensor whose dtype and device the others have.
+void check_storage(const Call& call) {
+  const auto [name, tensor] = leading(call);
+  const auto dtype = tensor.scalar_type();
+  TORCH_CHECK_TYPE(dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kDouble, call.name, ": ",
+                   name, " must be Float, BFloat16 or Double, got ", dtype);
+}
+
+/// The number of packed sequences.
+void check_cu_seqlens(const Call& call, Shape& s) {
+  for (const auto& [name, tensor] :
+       {Because{"cu_seqlens_q", call.cu_seqlens_q}, {"cu_seqlens_k", call.cu_seqlens_k}}) {
+    check_sizes(call, name, tensor, {"n + 1"});
+    const auto dtype = tensor.scalar_type();
+    TORCH_CHECK_TYPE(dtype == at::kInt || dtype == at::kLong, call.name, ": ", name,
+                     " must be Int or Long, got ", dtype);
+    check_type(call, name, tensor, dtype, {"query", call.query});
   }
-  return true;
-}
-
-std::string text(std::initializer_list<Size> sizes) {
-  std::ostringstream out;
-  const char* separator = "[";
-  for (const auto& size : sizes) {
-    out << separator;
-    size.size ? out << *size.size : out << size.symbol;
-    separator = ", ";
+  const auto length = call.cu_seqlens_q.sym_size(0);
+  TORCH_CHECK_VALUE(length.sym_ge(1).expect_true(__FILE__, __LINE__), call.name,
+                    ": cu_seqlens_q must begin with 0, got no element");
+  check_sizes(call, "cu_seqlens_k", call.cu_seqlens_k, {length}, Because{"cu_seqlens_q", call.cu_seqlens_q});
+  s.B = length - 1;
+  for (const auto& [name, longest] :
+       {std::pair{"max_seqlen_q", call.max_seqlen_q}, {"max_seqlen_k", call.max_seqlen_k}}) {
+    TORCH_CHECK_VALUE(longest.value_or(0) >= 0, call.name, ": ", name, " must be >= 0 or None, got ",
+                      *longest);
   }
-  out << "]";
-  return out.str();
 }
 
-void check_dense(const char* op, const char* name, const at::Tensor& tensor) {
-  TORCH_CHECK_VALUE(tensor.layout() == at::kStrided, op, ": ", name, " must be a strided tensor, got layout ",
-                    tensor.layout());
+void check_query(const Call& call, Shape& s) {
+  const bool one = packed(call);
+  check_sizes(call, "query", call.query, token_sizes(call, "B", one ? "total_q" : "Tq", "H", "K"));
+  check_storage(call);
+  if (!one) s.B = call.query.sym_size(0);
+  s.Tq = call.query.sym_size(-3);
+  s.H = call.query.sym_size(-2);
+  s.K = call.query.sym_size(-1);
 }
 
-/// `because` names the tensor that fixes the expected sizes, null where none does.
-void check_sizes(const char* op, const char* name, const at::Tensor& tensor,
-                 std::initializer_list<Size> sizes, const char* because, const at::Tensor& reference) {
-  check_dense(op, name, tensor);
-  if (fits(tensor, sizes)) return;
-  std::ostringstream reason;
-  if (because) reason << " as " << because << " is " << reference.sym_sizes();
-  TORCH_CHECK_VALUE(false, op, ": ", name, " must be ", text(sizes), reason.str(), ", got ",
-                    tensor.sym_sizes());
+void check_key_and_value(const Call& call, Shape& s) {
+  const char* Tk = packed(call) ? "total_k" : "Tk";
+  if (call.query.defined()) {
+    check_sizes(call, "key", call.key, token_sizes(call, s.B, Tk, "G", s.K), Because{"query", call.query});
+  } else {
+    check_sizes(call, "key", call.key, token_sizes(call, "B", Tk, "G", "K"));
+    check_storage(call);
+    s.B = call.key.sym_size(0);
+    s.K = call.key.sym_size(-1);
+  }
+  s.Tk = call.key.sym_size(-3);
+  s.G = call.key.sym_size(-2);
+  check_sizes(call, "value", call.value, token_sizes(call, s.B, s.Tk, s.G, "V"), Because{"key", call.key});
+  s.V = call.value.sym_size(-1);
+  check_type(call, "key", call.key, storage_type(call), leading(call));
+  check_type(call, "value", call.value, storage_type(call), leading(call));
 }
 
-void check_type(const char* op, const char* name, const at::Tensor& tensor, at::ScalarType dtype,
-                const at::Tensor& query) {
-  TORCH_CHECK_TYPE(tensor.scalar_type() == dtype, op, ": ", name, " must be ", dtype, ", got ",
-                   tensor.scalar_type());
-  TORCH_CHECK_VALUE(tensor.device() == query.device(), op, ": ", name, " must be on ", query.device(),
-                    " as query is, got ", tensor.device());
+/// A state that is read says which groups there are.
+void check_state_alone(const Call& call, Shape& s) {
+  const c10::SymInt N = call.horizon ? 2 : 1;
+  check_sizes(call, "S", call.S, {s.B, "G", N, s.K, "V"}, leading(call));
+  s.G = call.S.sym_size(1);
+  s.V = call.S.sym_size(4);
 }
 
-FeatureMap parse_feature_map(const char* op, std::string_view name) {
-  if (name == "relu") return FeatureMap::relu;
-  if (name == "identity") return FeatureMap::identity;
-  TORCH_CHECK_VALUE(false, op, ": feature_map must be \"relu\" or \"identity\", got \"", name, "\"");
+void check_groups(const Call& call, const Shape& s) {
+  const bool none = s.G.sym_eq(0).guard_or_false(__FILE__, __LINE__);
+  TORCH_CHECK_VALUE(equal(none ? s.H : s.H % s.G, 0), call.name, ": query must have a multiple of ",
+                    call.key.defined() ? "key" : "S", "'s ", s.G, " heads, got ", s.H);
 }
 
-void check_within_horizon(const char* op, const c10::SymInt& length, const Options& options) {
-  if (!options.horizon) return;
-  TORCH_CHECK_VALUE(length.sym_le(*options.horizon).expect_true(__FILE__, __LINE__), op,
-                    ": positions must stay below horizon = ", *options.horizon, ", got a length of ", length);
+void check_states(const Call& call, const Shape& s, const char* S_name, const OptionalTensor& S,
+                  const char* z_name, const OptionalTensor& z) {
+  const c10::SymInt N = call.horizon ? 2 : 1;
+  if (present(S)) check_sizes(call, S_name, *S, {s.B, s.G, N, s.K, s.V}, leading(call));
+  if (present(z)) check_sizes(call, z_name, *z, {s.B, s.G, N, s.K}, leading(call));
+  if (present(S)) check_type(call, S_name, *S, state_type(call), leading(call));
+  if (present(z)) check_type(call, z_name, *z, state_type(call), leading(call));
 }
 
-c10::SymInt states(const Options& options) {
-  return options.horizon ? 2 : 1;
+void check_mask(const Call& call, const char* name, const OptionalTensor& mask, const c10::SymInt& B,
+                const Because& tokens) {
+  if (!present(mask)) return;
+  check_sizes(call, name, *mask, {B, tokens.tensor.sym_size(1)}, tokens);
+  check_type(call, name, *mask, at::kBool, leading(call));
+}
+
+void check_rows(const Call& call, const Shape& s) {
+  if (call.position.defined()) {
+    check_sizes(call, "position", call.position, {s.B}, leading(call));
+    check_type(call, "position", call.position, at::kLong, leading(call));
+    check_mask(call, "padding_mask", call.key_padding_mask, s.B, {"key", call.key});
+  } else {
+    check_mask(call, "query_padding_mask", call.query_padding_mask, s.B, {"query", call.query});
+    check_mask(call, "key_padding_mask", call.key_padding_mask, s.B, {"key", call.key});
+  }
+}
+
+void check_decay(const Call& call, const Shape& s) {
+  if (!present(call.decay)) return;
+  check_sizes(call, "decay", *call.decay, {s.G}, Because{"key", call.key});
+  check_type(call, "decay", *call.decay, at::kFloat, leading(call));
+  TORCH_CHECK_VALUE(call.causal || !call.query.defined(), call.name,
+                    ": decay needs causal = True, got causal = False");
+}
+
+FeatureMap parse_feature_map(const Call& call) {
+  if (call.feature_map == "relu") return FeatureMap::relu;
+  if (call.feature_map == "identity") return FeatureMap::identity;
+  TORCH_CHECK_VALUE(false, call.name, ": feature_map must be \"relu\" or \"identity\", got \"",
+                    call.feature_map, "\"");
+}
+
+void check_options(const Call& call, const Shape& s) {
+  TORCH_CHECK_VALUE(!call.causal || equal(s.Tq, s.Tk), call.name,
+                    ": causal needs as many queries as keys, got Tq = ", s.Tq, ", Tk = ", s.Tk);
+  const auto eps = static_cast<float>(call.eps);
+  TORCH_CHECK_VALUE(std::isfinite(eps) && eps > 0, call.name, ": eps must be finite and > 0 in float32, got ",
+                    call.eps);
+  TORCH_CHECK_VALUE(!call.horizon || *call.horizon >= 1, call.name, ": horizon must be >= 1 or None, got ",
+                    call.horizon.value_or(0));
+  parse_feature_map(call);
+}
+
+/// Where every row is a token, the length alone may be too much.
+void check_within_horizon(const Call& call, const c10::SymInt& length, const OptionalTensor& mask) {
+  if (!call.horizon || packed(call) || present(mask)) return;
+  TORCH_CHECK_VALUE(length.sym_le(*call.horizon).expect_true(__FILE__, __LINE__), call.name,
+                    ": positions must stay below horizon = ", *call.horizon, ", got a length of ", length);
+}
+
+/// What a backward operator takes of the forward pass.
+void check_results(const Call& call, const Shape& s) {
+  if (call.output.defined()) {
+    check_sizes(call, "output", call.output, token_sizes(call, s.B, s.Tq, s.H, s.V), leading(call));
+    check_type(call, "output", call.output, storage_type(call), leading(call));
+    check_sizes(call, "denominator", call.denominator, denominator_sizes(call, s), leading(call));
+    check_type(call, "denominator", call.denominator, state_type(call), leading(call));
+  }
+  if (present(call.d_output)) {
+    check_sizes(call, "d_output", *call.d_output, token_sizes(call, s.B, s.Tq, s.H, s.V), leading(call));
+    check_type(call, "d_output", *call.d_output, storage_type(call), leading(call));
+  }
+  check_states(call, s, "dS_out", call.dS_out, "dz_out", call.dz_out);
 }
 
 }  // namespace
 
-AttentionOptions kernel_options(const char* op, const Options& options) {
-  AttentionOptions kernel;
-  kernel.horizon = options.horizon;
-  kernel.causal = options.causal;
-  kernel.feature_map = parse_feature_map(op, options.feature_map);
-  kernel.eps = static_cast<float>(options.eps);
-  return kernel;
-}
-
-void check_supported(const char* op, const std::optional<at::Tensor>& query_padding_mask,
-                     const std::optional<at::Tensor>& key_padding_mask,
-                     const std::optional<at::Tensor>& decay, bool normalize) {
-  const auto absent = [](const std::optional<at::Tensor>& tensor) { return !tensor || !tensor->defined(); };
-  TORCH_CHECK(absent(query_padding_mask) && absent(key_padding_mask), op,
-              ": padding masks are not supported yet, expected None, got a mask");
-  TORCH_CHECK(absent(decay), op, ": decay is not supported yet, expected None, got a tensor");
-  TORCH_CHECK(normalize, op, ": normalize = False is not supported yet, expected True");
-}
-
-void check_attention(const char* op, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                     const Options& options) {
-  check_sizes(op, "query", query, {"B", "Tq", "H", "K"}, nullptr, query);
-  const auto dtype = query.scalar_type();
-  TORCH_CHECK_TYPE(dtype == at::kFloat || dtype == at::kDouble, op,
-                   ": query must be Float or Double (others are not supported yet), got ", dtype);
-  const auto B = query.sym_size(0), Tq = query.sym_size(1), H = query.sym_size(2), K = query.sym_size(3);
-  check_sizes(op, "key", key, {B, "Tk", "G", K}, "query", query);
-  const auto Tk = key.sym_size(1), G = key.sym_size(2);
-  TORCH_CHECK_VALUE(equal(G, H), op, ": grouped heads (G unlike H) are not supported yet, expected key with ",
-                    H, " heads as query has, got ", G);
-  check_sizes(op, "value", value, {B, Tk, G, "V"}, "key", key);
-  check_type(op, "key", key, dtype, query);
-  check_type(op, "value", value, dtype, query);
-
-  TORCH_CHECK_VALUE(!options.causal || equal(Tq, Tk), op,
-                    ": causal needs as many queries as keys, got Tq = ", Tq, ", Tk = ", Tk);
-  const auto eps = static_cast<float>(options.eps);
-  TORCH_CHECK_VALUE(std::isfinite(eps) && eps > 0, op, ": eps must be finite and > 0 in float32, got ",
-                    options.eps);
-  TORCH_CHECK_VALUE(!options.horizon || *options.horizon >= 1, op, ": horizon must be >= 1 or None, got ",
-                    options.horizon.value_or(0));
-  parse_feature_map(op, options.feature_map);
-  check_within_horizon(op, Tq, options);
-  check_within_horizon(op, Tk, options);
-}
-
-void check_state(const char* op, const at::Tensor& query, const at::Tensor& value, const at::Tensor& S,
-                 const at::Tensor& z, const at::Tensor& position, const Options& options) {
-  const auto B = query.sym_size(0), H = query.sym_size(2), K = query.sym_size(3), V = value.sym_size(3);
-  const auto N = states(options);
-  check_sizes(op, "S", S, {B, H, N, K, V}, "query", query);
-  check_sizes(op, "z", z, {B, H, N, K}, "query", query);
-  check_sizes(op, "position", position, {B}, "query", query);
-  check_type(op, "S", S, query.scalar_type(), query);
-  check_type(op, "z", z, query.scalar_type(), query);
-  check_type(op, "position", position, at::kLong, query);
-}
-
-void check_one_token(const char* op, const at::Tensor& query) {
-  TORCH_CHECK_VALUE(equal(query.sym_size(1), 1), op,
-                    ": query must hold one token a sequence, got Tq = ", query.sym_size(1));
-}
-
-void check_results(const char* op, const at::Tensor& query, const at::Tensor& value, const at::Tensor& output,
-                   const at::Tensor& denominator, const std::optional<at::Tensor>& d_output) {
-  const auto B = query.sym_size(0), Tq = query.sym_size(1), H = query.sym_size(2), V = value.sym_size(3);
-  check_sizes(op, "output", output, {B, Tq, H, V}, "query", query);
-  check_sizes(op, "denominator", denominator, {B, Tq, H}, "query", query);
-  check_type(op, "output", output, query.scalar_type(), query);
-  check_type(op, "denominator", denominator, query.scalar_type(), query);
-  if (d_output) {
-    check_sizes(op, "d_output", *d_output, {B, Tq, H, V}, "query", query);
-    check_type(op, "d_output", *d_output, query.scalar_type(), query);
+Shape check(const Call& call) {
+  Shape s;
+  if (packed(call)) check_cu_seqlens(call, s);
+  if (call.query.defined()) check_query(call, s);
+  if (call.key.defined()) {
+    check_key_and_value(call, s);
+  } else {
+    check_state_alone(call, s);
   }
+  if (call.query.defined()) check_groups(call, s);
+  check_options(call, s);
+  if (call.S.defined()) check_states(call, s, "S", call.S, "z", call.z);
+  check_rows(call, s);
+  check_decay(call, s);
+  check_within_horizon(call, s.Tq, call.query_padding_mask);
+  check_within_horizon(call, s.Tk, call.key_padding_mask);
+  check_results(call, s);
+  return s;
+}
+
+void check_one_token(const Call& call, const Shape& s) {
+  TORCH_CHECK_VALUE(equal(s.Tq, 1), call.name, ": query must hold one token a sequence, got Tq = ", s.Tq);
+}
+
+at::ScalarType storage_type(const Call& call) {
+  return leading(call).tensor.scalar_type();
+}
+
+at::ScalarType state_type(const Call& call) {
+  return storage_type(call) == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+Sizes token_sizes(const Call& call, const Size& B, const Size& T, const Size& heads, const Size& width) {
+  return packed(call) ? Sizes{T, heads, width} : Sizes{B, T, heads, width};
+}
+
+Sizes denominator_sizes(const Call& call, const Shape& s) {
+  if (!call.normalize) return {c10::SymInt(0)};
+  return packed(call) ? Sizes{s.Tq, s.H} : Sizes{s.B, s.Tq, s.H};
+}
+
+cosformer::AttentionOptions kernel_options(const Call& call) {
+  cosformer::AttentionOptions options;
+  options.horizon = call.horizon;
+  options.causal = call.causal;
+  options.feature_map = parse_feature_map(call);
+  options.normalize = call.normalize;
+  options.eps = static_cast<float>(call.eps);
+  return options;
 }
 
 }  // namespace cosformer::ops

@@ -1,48 +1,37 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <optional>
-#include <string_view>
-
 #include "cosformer/attention.h"
+#include "ops/sizes.h"
 
-/// What every operator checks of its arguments before it computes. Sizes are compared as SymInt, so that the
-/// same checks serve real tensors, Meta tensors and traces with symbolic sizes; no value of a tensor is read.
+/// What every operator checks of its arguments before it computes. No value of a tensor is read: that is left
+/// to the kernel library.
 namespace cosformer::ops {
 
-/// Scalar arguments, named as in the schemas.
-struct Options {
-  std::optional<int64_t> horizon;
-  bool causal = false;
-  std::string_view feature_map;
-  double eps = 0;
+/// Sizes of a call; 0 where it has no such tensor. Packed: B sequences, Tq and Tk rows of all together.
+struct Shape {
+  c10::SymInt B = 0, Tq = 0, Tk = 0, H = 0, G = 0, K = 0, V = 0;
 };
 
-/// Refuses arguments that the schemas name and no kernel computes yet.
-void check_supported(const char* op, const std::optional<at::Tensor>& query_padding_mask,
-                     const std::optional<at::Tensor>& key_padding_mask,
-                     const std::optional<at::Tensor>& decay, bool normalize);
+/// @throws ValueError for ranks, sizes, devices and options, TypeError for dtypes
+Shape check(const Call& call);
 
-/// query [B, Tq, H, K], key [B, Tk, H, K], value [B, Tk, H, V] of one dtype, on one device, within the
-/// horizon.
-void check_attention(const char* op, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                     const Options& options);
+/// What attention_step_ needs beyond.
+/// @throws ValueError unless Tq = 1
+void check_one_token(const Call& call, const Shape& shape);
 
-/// What attention_stateful needs beyond check_attention: S [B, H, N, K, V] and z [B, H, N, K] of query's
-/// dtype, position [B] int64, all on query's device.
-void check_state(const char* op, const at::Tensor& query, const at::Tensor& value, const at::Tensor& S,
-                 const at::Tensor& z, const at::Tensor& position, const Options& options);
+inline bool packed(const Call& call) {
+  return call.cu_seqlens_q.defined();
+}
 
-/// What attention_step_ needs beyond: Tq = 1.
-void check_one_token(const char* op, const at::Tensor& query);
+/// The dtype of queries, keys, values and outputs, and that of states and denominators.
+at::ScalarType storage_type(const Call& call);
+at::ScalarType state_type(const Call& call);
 
-/// What a backward operator needs beyond the checks of its forward pass: its results and the gradient of its
-/// output.
-void check_results(const char* op, const at::Tensor& query, const at::Tensor& value, const at::Tensor& output,
-                   const at::Tensor& denominator, const std::optional<at::Tensor>& d_output);
+/// The sizes of a tensor of tokens, and of the denominators: none without normalize.
+Sizes token_sizes(const Call& call, const Size& B, const Size& T, const Size& heads, const Size& width);
+Sizes denominator_sizes(const Call& call, const Shape& shape);
 
 /// The kernel library's form of checked options.
-AttentionOptions kernel_options(const char* op, const Options& options);
+cosformer::AttentionOptions kernel_options(const Call& call);
 
 }  // namespace cosformer::ops

@@ -78,6 +78,7 @@ TEST(Roofline, FloorIsTheLargerOfArithmeticAndTraffic) {
 TEST(Peak, GrowsWithTheInstructionSet) {
   double before = 1e9;  // slower than any processor that runs this
   for (const Isa isa : available_isas()) {
+    if (isa > Isa::avx512) break;  // those have bfloat16 to offer
     double best = 0;
     for (int i = 0; i < 5; ++i) best = std::max(best, bench::peak_arithmetic(isa, 1));
     EXPECT_GT(best, 1.2 * before * (isa == Isa::avx512 ? 0.5 : 1)) << name(isa);

@@ -9,7 +9,7 @@
 
 namespace cosformer::test {
 
-/// A dense tensor [B, T, heads, width] in one of several memory layouts.
+/// A tensor [B, T, heads, width] in one of several memory layouts.
 enum class Layout {
   contiguous,  ///< [B, T, heads, width]
   transposed,  ///< [B, heads, T, width]
@@ -27,31 +27,51 @@ class Tensor {
   T& at(int64_t b, int64_t t, int64_t h, int64_t c);
   T at(int64_t b, int64_t t, int64_t h, int64_t c) const;
   /// Every element in the order [B, T, heads, width].
-  std::vector<T> values() const;
+  std::vector<double> values() const;
+  /// Sets every element in that order.
   template <class F>
   void fill(F&& make) {
     for (int64_t b = 0; b < B_; ++b)
       for (int64_t t = 0; t < T_; ++t)
         for (int64_t h = 0; h < H_; ++h)
-          for (int64_t c = 0; c < C_; ++c) at(b, t, h, c) = make();
+          for (int64_t c = 0; c < C_; ++c) at(b, t, h, c) = static_cast<T>(make());
   }
+  /// Whether memory that belongs to no element is as it was.
+  bool guards_hold() const;
 
  private:
+  size_t offset(int64_t b, int64_t t, int64_t h, int64_t c) const;
+
   int64_t B_ = 0, T_ = 0, H_ = 0, C_ = 0, offset_ = 0;
   int64_t batch_ = 0, time_ = 0, head_ = 0;
   std::vector<T> memory_;
 };
 
-/// Inputs of one attention call, forward and backward, with states where wanted.
+/// Where padding lies in a batch.
+enum class Padding { none, left, right, holes, packed };
+
+/// Inputs of one attention call, forward and backward.
 struct Case {
   AttentionShape shape{.B = 1, .Tq = 8, .Tk = 8, .H = 1, .G = 1, .K = 4, .V = 4};
   AttentionOptions options;
   Layout layout = Layout::contiguous;
-  bool states = false;   ///< starts from a state, wants the last one, and has a gradient for it
-  int64_t position = 0;  ///< of the first row, where states are used
+  Padding padding = Padding::none;
+  bool states = false;  ///< starts from a state, wants the last one, and has a gradient for it
+  bool decay = false;
+  int64_t position = 0;  ///< of the first token of sequence 0; b later in sequence b
+  bool ties = false;     ///< inputs are small integers: zeros, dead rows, equal values
   uint64_t seed = 1;
 
   std::string describe() const;
+};
+
+/// The rows that are tokens: a batch with padding, or packed sequences.
+struct TestRows {
+  std::vector<uint8_t> padding;     // [B][T]
+  std::vector<int64_t> cu_seqlens;  // [B + 1]
+  int64_t T = 0;
+
+  Rows rows() const;
 };
 
 /// Everything that a forward and backward pass gives, flattened.
@@ -59,29 +79,26 @@ struct Results {
   std::vector<double> output, denominator, S, z, d_query, d_key, d_value, dS, dz;
 };
 
-/// The case's inputs: uniform numbers from its seed, the same in float and double (they are floats).
+/// The case's inputs: numbers from its seed, the same in every type (they are bfloat16 where asked for, else
+/// floats). Rows that are padding hold NaN.
 template <class T>
 struct Inputs {
   Tensor<T> query, key, value, d_output;
-  std::vector<T> S, z, dS_out, dz_out;
+  std::vector<State<T>> S, z, dS_out, dz_out;
   std::vector<int64_t> position;
-  explicit Inputs(const Case& c);
+  std::vector<float> decay;
+  TestRows query_rows, key_rows;
+  AttentionShape shape;  ///< of the call: packed, Tq and Tk are totals
+
+  Inputs(const Case& c, bool rounded_to_bfloat16);
 };
 
-Results run_reference(const Case& c);
 Results run_reference(const Case& c, const Inputs<double>& inputs);
-/// Outputs are filled with NaN first, so that whatever a kernel leaves unwritten shows.
-Results run_float(const Case& c, const Execution& execution);
-Results run_float(const Case& c, const Inputs<float>& inputs, const Execution& execution);
 /// The quadratic definition evaluated in float with plain loops: the yardstick of rounding errors.
-Results run_plain_float(const Case& c, const Inputs<float>& inputs);
-
-/// Largest |a - b| and largest |b|; NaN counts as infinite unless both are.
-struct Difference {
-  double error = 0, magnitude = 0;
-  size_t index = 0;
-};
-Difference difference(const std::vector<double>& a, const std::vector<double>& b);
+Results run_plain(const Case& c, const Inputs<float>& inputs);
+/// Outputs are filled with NaN first, so that whatever a kernel leaves unwritten shows.
+template <class T>
+Results run_kernels(const Case& c, const Inputs<T>& inputs, const Execution& execution);
 
 inline constexpr double kEpsilon = 1.1920928955078125e-7;  // of float
 
@@ -93,15 +110,31 @@ std::vector<std::pair<const char*, std::vector<double> Results::*>> result_membe
 /// (docs/numerics.md).
 Results rounding_scale(const Case& c, const Inputs<double>& inputs, const Results& exact);
 
-/// Expects |actual - expected| <= allowed_units(c) epsilon scale for every element; says where and how far it
-/// is not.
-void expect_close(const Results& actual, const Results& expected, const Results& scale, const Case& c,
-                  const std::string& what);
-/// A sum of n terms errs by at most n epsilon of its scale, typically by less than sqrt(n): 8 up to 256
-/// terms, then sqrt(n) / 2.
-double allowed_units(const Case& c);
-/// Keeps the largest error of a result seen by this program, as a test property.
-void record_units(const std::string& name, double units);
-void expect_same_bits(const Results& actual, const Results& expected, const std::string& what);
+/// The largest error of a result in units of epsilon times its scale, and where; what is not a number on one
+/// side alone counts as infinite.
+struct Units {
+  double most = 0;
+  size_t at = 0;
+};
+Units units(const std::vector<double>& actual, const std::vector<double>& expected,
+            const std::vector<double>& scale);
+
+/// What an evaluation may differ from the reference by, beyond 1.25 times what the plain evaluation in float
+/// does.
+struct Allowance {
+  double few = 8;       ///< units of epsilon times scale, where even the plain evaluation errs by less
+  double stored = 0;    ///< rounding of a stored result, relative to it
+  double products = 0;  ///< roundings of the matrices that are multiplied, relative to the scale
+};
+/// What the kernels of a set may do with inputs of a type: bfloat16 is rounded where it is stored, and by
+/// kernels that multiply bfloat16 in three matrices on the way to a result. The recurrence multiplies by a
+/// rounded factor a token where there is a decay.
+Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16);
+
+/// Empty, or a line that says which result of `actual` is further from `expected` than allowed.
+std::string find_error(const Results& actual, const Results& expected, const Results& scale,
+                       const Results& plain, const Allowance& allowance);
+/// Empty, or a line that says where bits differ.
+std::string find_difference(const Results& actual, const Results& expected);
 
 }  // namespace cosformer::test

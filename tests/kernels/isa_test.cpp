@@ -25,7 +25,8 @@ TEST(IsaDeathTest, EnvironmentIsAnUpperBound) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   ask("generic", "^generic$");
   ask("", name(available_isas().back()));
-  ask("sse9", "COSFORMER_ISA: instruction set must be one of generic, avx2, avx512, got 'sse9'");
+  ask("sse9",
+      "COSFORMER_ISA: instruction set must be one of generic, avx2, avx512, avx512_bf16, amx, got 'sse9'");
 }
 
 TEST(Isa, NamesGoThereAndBack) {

@@ -21,12 +21,14 @@ TEST(Properties, ThreadsNeverChangeBits) {
   for (const bool causal : {true, false}) {
     Case c = causal_case(200, 64, 96);
     c.options.causal = causal;
+    const Inputs<float> in(c, false);
     for (const Isa isa : available_isas()) {
       for (const Form form : {Form::quadratic, Form::chunked}) {
-        const Results one = run_float(c, {.isa = isa, .form = form, .parallel = serial_for, .width = 1});
+        const Results one =
+            run_kernels(c, in, {.isa = isa, .form = form, .parallel = serial_for, .width = 1});
         for (const int width : {2, 3, 8, 64}) {
-          expect_same_bits(run_float(c, {.isa = isa, .form = form, .width = width}), one,
-                           std::to_string(width));
+          EXPECT_EQ(find_difference(run_kernels(c, in, {.isa = isa, .form = form, .width = width}), one), "")
+              << width;
         }
       }
     }
@@ -37,10 +39,10 @@ TEST(Properties, StridesNeverChangeBits) {
   for (const bool causal : {true, false}) {
     Case c = causal_case(77);
     c.options.causal = causal;
-    const Results dense = run_float(c, {});
+    const Results dense = run_kernels(c, Inputs<float>(c, false), {});
     for (const Layout layout : {Layout::transposed, Layout::misaligned}) {
       c.layout = layout;
-      expect_same_bits(run_float(c, {}), dense, c.describe());
+      EXPECT_EQ(find_difference(run_kernels(c, Inputs<float>(c, false), {}), dense), "") << c.describe();
     }
   }
 }
@@ -50,9 +52,9 @@ TEST(Properties, FutureNeverReachesThePast) {
   for (const Isa isa : available_isas()) {
     for (const Form form : {Form::quadratic, Form::chunked, Form::recurrent}) {
       const Case c = causal_case(70, 16, 33, 1);
-      Inputs<float> in(c);
+      Inputs<float> in(c, false);
       const Execution execution{.isa = isa, .form = form};
-      const Results before = run_float(c, in, execution);
+      const Results before = run_kernels(c, in, execution);
       for (const int64_t cut : {0, 15, 16, 37, 68}) {
         Inputs<float> poisoned = in;
         for (int64_t b = 0; b < 2; ++b) {
@@ -62,7 +64,7 @@ TEST(Properties, FutureNeverReachesThePast) {
             for (int64_t v = 0; v < 33; ++v) poisoned.value.at(b, t, 0, v) = nan;
           }
         }
-        const Results after = run_float(c, poisoned, execution);
+        const Results after = run_kernels(c, poisoned, execution);
         for (int64_t b = 0; b < 2; ++b) {
           for (int64_t t = 0; t <= cut; ++t) {
             for (int64_t v = 0; v < 33; ++v) {
@@ -83,10 +85,10 @@ TEST(Properties, FutureNeverReachesThePast) {
 TEST(Properties, GradientOfARowReachesItsPastAlone) {
   for (const Form form : {Form::quadratic, Form::chunked}) {
     const Case c = causal_case(50, 8, 8, 1);
-    Inputs<float> in(c);
+    Inputs<float> in(c, false);
     in.d_output.fill([] { return 0.0F; });
     in.d_output.at(0, 30, 0, 2) = 1;
-    const Results r = run_float(c, in, {.form = form});
+    const Results r = run_kernels(c, in, {.form = form});
     double reached = 0;
     for (int64_t b = 0; b < 2; ++b) {
       for (int64_t t = 0; t < 50; ++t) {
@@ -110,12 +112,12 @@ TEST(Properties, GradientOfARowReachesItsPastAlone) {
 
 TEST(Properties, AloneOrInABatchGivesTheSameBits) {
   const Case both = causal_case(90);
-  const Inputs<float> in(both);
-  const Results together = run_float(both, in, {});
+  const Inputs<float> in(both, false);
+  const Results together = run_kernels(both, in, {});
   for (int64_t b = 0; b < 2; ++b) {
     Case single = both;
     single.shape.B = 1;
-    Inputs<float> part(single);
+    Inputs<float> part(single, false);
     int64_t t = 0, h = 0, k = 0;
     const auto copy = [&](Tensor<float>& to, const Tensor<float>& from, int64_t width) {
       t = h = k = 0;
@@ -135,7 +137,7 @@ TEST(Properties, AloneOrInABatchGivesTheSameBits) {
     copy(part.key, in.key, 24);
     copy(part.value, in.value, 40);
     copy(part.d_output, in.d_output, 40);
-    const Results alone = run_float(single, part, {});
+    const Results alone = run_kernels(single, part, {});
     for (const auto& [name, member] : result_members()) {
       const auto& whole = together.*member;
       const auto& one = alone.*member;
@@ -147,12 +149,113 @@ TEST(Properties, AloneOrInABatchGivesTheSameBits) {
 
 TEST(Properties, NaNAndDeadRowsStayWhereTheyAre) {
   Case c = causal_case(40, 8, 8, 1);
-  Inputs<float> in(c);
+  Inputs<float> in(c, false);
   for (int64_t k = 0; k < 8; ++k) in.query.at(0, 5, 0, k) = -1;
-  const Results r = run_float(c, in, {.form = Form::chunked});
+  const Results r = run_kernels(c, in, {.form = Form::chunked});
   for (int64_t v = 0; v < 8; ++v) {
     EXPECT_EQ(r.output[static_cast<size_t>(5 * 8 + v)], 0);
     EXPECT_EQ(r.d_query[static_cast<size_t>(5 * 8 + v)], 0);
+  }
+}
+
+/// What one sequence of a batch gives, row by row of its tokens.
+std::vector<std::vector<double>> rows_of_tokens(const std::vector<double>& values, const TestRows& rows,
+                                                int64_t b, int64_t width) {
+  std::vector<std::vector<double>> out;
+  const bool packed = !rows.cu_seqlens.empty();
+  const int64_t first = packed ? rows.cu_seqlens[static_cast<size_t>(b)] : b * rows.T;
+  const int64_t end = packed ? rows.cu_seqlens[static_cast<size_t>(b + 1)] : first + rows.T;
+  for (int64_t row = first; row < end; ++row) {
+    if (!rows.padding.empty() && rows.padding[static_cast<size_t>(row)] != 0) continue;
+    out.emplace_back(values.begin() + row * width, values.begin() + (row + 1) * width);
+  }
+  return out;
+}
+
+/// Copies the tokens of `from` into those of `to`: the same sequences, padded in another way.
+void copy_tokens(Tensor<float>& to, const TestRows& to_rows, const Tensor<float>& from,
+                 const TestRows& from_rows, int64_t B, int64_t heads, int64_t width) {
+  const auto places = [&](const TestRows& rows, int64_t b) {
+    std::vector<std::pair<int64_t, int64_t>> out;
+    if (!rows.cu_seqlens.empty()) {
+      for (auto t = rows.cu_seqlens[static_cast<size_t>(b)]; t < rows.cu_seqlens[static_cast<size_t>(b + 1)];
+           ++t) {
+        out.emplace_back(0, t);
+      }
+      return out;
+    }
+    for (int64_t t = 0; t < rows.T; ++t) {
+      if (rows.padding.empty() || rows.padding[static_cast<size_t>(b * rows.T + t)] == 0)
+        out.emplace_back(b, t);
+    }
+    return out;
+  };
+  for (int64_t b = 0; b < B; ++b) {
+    const auto source = places(from_rows, b), target = places(to_rows, b);
+    ASSERT_EQ(source.size(), target.size());
+    for (size_t i = 0; i < source.size(); ++i) {
+      for (int64_t h = 0; h < heads; ++h) {
+        for (int64_t c = 0; c < width; ++c) {
+          to.at(target[i].first, target[i].second, h, c) = from.at(source[i].first, source[i].second, h, c);
+        }
+      }
+    }
+  }
+}
+
+TEST(Properties, PaddingNeverChangesBits) {
+  // The same sequences: on the right, on the left, packed, and each alone without padding.
+  for (const bool causal : {true, false}) {
+    for (const Isa isa : available_isas()) {
+      Case c = causal_case(90, 24, 40, 4);
+      c.shape.B = 3;
+      c.shape.G = 2;
+      c.options.causal = causal;
+      c.padding = Padding::right;
+      const Inputs<float> right(c, false);
+      const Results expected = run_kernels(c, right, {.isa = isa});
+      for (const Padding padding : {Padding::left, Padding::packed}) {
+        Case other = c;
+        other.padding = padding;
+        Inputs<float> in(other, false);
+        const auto copy = [&](Tensor<float> Inputs<float>::*tensor, TestRows Inputs<float>::*rows,
+                              int64_t heads, int64_t width) {
+          copy_tokens(in.*tensor, in.*rows, right.*tensor, right.*rows, 3, heads, width);
+        };
+        copy(&Inputs<float>::query, &Inputs<float>::query_rows, 4, 24);
+        copy(&Inputs<float>::key, &Inputs<float>::key_rows, 2, 24);
+        copy(&Inputs<float>::value, &Inputs<float>::key_rows, 2, 40);
+        copy(&Inputs<float>::d_output, &Inputs<float>::query_rows, 4, 40);
+        const Results actual = run_kernels(other, in, {.isa = isa});
+        for (int64_t b = 0; b < 3; ++b) {
+          const auto same = [&](std::vector<double> Results::*member, TestRows Inputs<float>::*rows,
+                                int64_t width) {
+            EXPECT_EQ(rows_of_tokens(actual.*member, in.*rows, b, width),
+                      rows_of_tokens(expected.*member, right.*rows, b, width))
+                << name(isa) << " padding " << static_cast<int>(padding) << " sequence " << b;
+          };
+          same(&Results::output, &Inputs<float>::query_rows, 4 * 40);
+          same(&Results::d_query, &Inputs<float>::query_rows, 4 * 24);
+          same(&Results::d_key, &Inputs<float>::key_rows, 2 * 24);
+          same(&Results::d_value, &Inputs<float>::key_rows, 2 * 40);
+        }
+      }
+    }
+  }
+}
+
+TEST(Properties, PaddedRowsGiveZero) {
+  Case c = causal_case(40, 8, 8, 1);
+  c.padding = Padding::holes;
+  const Inputs<float> in(c, false);
+  const Results r = run_kernels(c, in, {});
+  for (size_t row = 0; row < in.query_rows.padding.size(); ++row) {
+    for (size_t i = row * 8; in.query_rows.padding[row] != 0 && i < row * 8 + 8; ++i) {
+      EXPECT_EQ(r.output[i], 0);
+      EXPECT_EQ(r.d_query[i], 0);
+      EXPECT_EQ(r.d_key[i], 0);
+      EXPECT_EQ(r.d_value[i], 0);
+    }
   }
 }
 

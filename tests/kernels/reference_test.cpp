@@ -17,10 +17,17 @@ double weighted_sum(const std::vector<double>& values, const std::vector<double>
   return sum;
 }
 
+/// d_output with 0 where it is padding.
+std::vector<double> d_output_of_tokens(const Inputs<double>& in) {
+  std::vector<double> values = in.d_output.values();
+  for (double& x : values) x = std::isnan(x) ? 0 : x;
+  return values;
+}
+
 /// sum(output * d_output) + sum(S_out * dS_out) + sum(z_out * dz_out).
 double objective(const Case& c, const Inputs<double>& in) {
   const Results r = run_reference(c, in);
-  return weighted_sum(r.output, in.d_output.values()) + weighted_sum(r.S, in.dS_out) +
+  return weighted_sum(r.output, d_output_of_tokens(in)) + weighted_sum(r.S, in.dS_out) +
          weighted_sum(r.z, in.dz_out);
 }
 
@@ -28,9 +35,13 @@ void check_gradient(const Case& c, const std::string& name, const std::vector<do
                     const std::function<double&(Inputs<double>&, size_t)>& element) {
   constexpr double kStep = 1e-5;
   for (size_t i = 0; i < gradient.size(); ++i) {
-    Inputs<double> in(c);
+    Inputs<double> in(c, false);
     double& x = element(in, i);
     const double middle = x;
+    if (std::isnan(middle)) {
+      EXPECT_EQ(gradient[i], 0) << name << " " << i << " is padding";
+      continue;
+    }
     x = middle + kStep;
     const double above = objective(c, in);
     x = middle - kStep;
@@ -42,8 +53,9 @@ void check_gradient(const Case& c, const std::string& name, const std::vector<do
 }
 
 void check_all_gradients(const Case& c) {
-  const Results r = run_reference(c);
-  const auto& s = c.shape;
+  const Inputs<double> inputs(c, false);
+  const Results r = run_reference(c, inputs);
+  const AttentionShape s = inputs.shape;
   const auto index = [](int64_t length, int64_t heads, int64_t width, auto& tensor, size_t flat) -> double& {
     const auto i = static_cast<int64_t>(flat);
     return tensor.at(i / (width * heads * length), i / (width * heads) % length, i / width % heads,
@@ -63,16 +75,29 @@ TEST(Reference, GradientsEqualFiniteDifferences) {
   for (const bool causal : {true, false}) {
     for (const bool with_horizon : {true, false}) {
       for (const FeatureMap map : {FeatureMap::relu, FeatureMap::identity}) {
-        Case c;
-        c.shape = {.B = 2, .Tq = 4, .Tk = causal ? 4 : 6, .H = 2, .G = 1, .K = 3, .V = 2};
-        c.options.causal = causal;
-        if (with_horizon) c.options.horizon = 9;
-        c.options.feature_map = map;
-        c.states = causal;
-        c.position = 2;
-        check_all_gradients(c);
+        for (const Padding padding : {Padding::none, Padding::holes, Padding::packed}) {
+          Case c;
+          c.shape = {.B = 2, .Tq = 4, .Tk = causal ? 4 : 6, .H = 2, .G = 1, .K = 3, .V = 2};
+          c.options.causal = causal;
+          if (with_horizon) c.options.horizon = 9;
+          c.options.feature_map = map;
+          c.padding = padding;
+          c.states = causal;
+          c.position = 2;
+          check_all_gradients(c);
+        }
       }
     }
+  }
+}
+
+TEST(Reference, GradientsWithDecayAndWithoutDivision) {
+  for (const bool normalize : {true, false}) {
+    Case c;
+    c.shape = {.B = 1, .Tq = 4, .Tk = 4, .H = 2, .G = 2, .K = 2, .V = 3};
+    c.options = {.horizon = 9, .causal = true, .normalize = normalize};
+    c.decay = c.states = true;
+    check_all_gradients(c);
   }
 }
 
@@ -87,7 +112,7 @@ TEST(Reference, OneTokenGivesItsValue) {
   Case c;
   c.shape = {.B = 1, .Tq = 1, .Tk = 1, .H = 1, .G = 1, .K = 2, .V = 3};
   c.options = {.horizon = 1, .causal = true, .feature_map = FeatureMap::identity};
-  const Inputs<double> in(c);
+  const Inputs<double> in(c, false);
   const Results r = run_reference(c, in);
   for (int i = 0; i < 3; ++i) EXPECT_NEAR(r.output[static_cast<size_t>(i)], in.value.at(0, 0, 0, i), 1e-15);
 }
@@ -96,7 +121,7 @@ TEST(Reference, WeightsFallWithTheCosineOfTheDistance) {
   Case c;
   c.shape = {.B = 1, .Tq = 3, .Tk = 3, .H = 1, .G = 1, .K = 1, .V = 1};
   c.options = {.horizon = 4, .causal = true};
-  Inputs<double> in(c);
+  Inputs<double> in(c, false);
   in.query.fill([] { return 2.0; });
   in.key.fill([] { return 3.0; });
   const Results r = run_reference(c, in);
@@ -112,7 +137,7 @@ TEST(Reference, DeadRowGivesZeroAndNoGradient) {
   Case c;
   c.shape = {.B = 1, .Tq = 2, .Tk = 2, .H = 1, .G = 1, .K = 2, .V = 2};
   c.options = {.horizon = 2, .causal = true};
-  Inputs<double> in(c);
+  Inputs<double> in(c, false);
   in.query.fill([] { return -1.0; });
   const Results r = run_reference(c, in);
   for (const auto& values : {r.output, r.d_query, r.d_key, r.d_value}) {

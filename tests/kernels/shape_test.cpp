@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "cosformer/attention.h"
+#include "kernels/check.h"
 
 namespace cosformer {
 namespace {
@@ -12,7 +12,8 @@ namespace {
 std::string message(const AttentionShape& shape, const AttentionOptions& options,
                     const int64_t* position = nullptr) {
   try {
-    check(shape, options, position);
+    const Rows all;
+    check(Checked{shape, options, &all, &all, position, nullptr});
   } catch (const ShapeError& error) {
     return error.what();
   }
@@ -63,6 +64,52 @@ TEST(Check, NamesThePosition) {
 TEST(Check, LargePositionsDoNotOverflow) {
   const int64_t huge[] = {std::numeric_limits<int64_t>::max(), 0};
   EXPECT_NE(message(kGood, {.horizon = 10, .causal = true}, huge), "");
+}
+
+std::string message(const AttentionShape& shape, const AttentionOptions& options, const Rows& queries,
+                    const Rows& keys, const float* decay = nullptr) {
+  try {
+    check(Checked{shape, options, &queries, &keys, nullptr, decay});
+  } catch (const ShapeError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Check, NamesTheRows) {
+  const int64_t good[] = {0, 1, 4}, late[] = {1, 2, 4}, falling[] = {0, 5, 4}, elsewhere[] = {0, 2, 3},
+                other[] = {0, 2, 4};
+  const auto packed = [](const int64_t* cu) { return Rows{.cu_seqlens = cu}; };
+  EXPECT_EQ(message(kGood, {.causal = true}, packed(good), packed(good)), "");
+  EXPECT_EQ(message(kGood, {}, packed(late), packed(good)),
+            "attention: cu_seqlens_q must begin with 0, got 1");
+  EXPECT_EQ(message(kGood, {}, packed(good), packed(falling)),
+            "attention: cu_seqlens_k must not decrease, got 5, 4 at 1");
+  EXPECT_EQ(message(kGood, {}, packed(elsewhere), packed(good)),
+            "attention: cu_seqlens_q must end with the number of rows, 4, got 3");
+  EXPECT_EQ(message(kGood, {.causal = true}, packed(good), packed(other)),
+            "attention: causal needs equal cu_seqlens, got 1 and 2 at 1");
+  EXPECT_EQ(message(kGood, {}, packed(good), {}),
+            "attention: queries and keys must both be packed or neither");
+  const bool some[] = {false, true, false, false, false, false, false, false}, none[8] = {};
+  const Rows padded{.padding = some, .padding_batch_stride = 4},
+      whole{.padding = none, .padding_batch_stride = 4};
+  EXPECT_EQ(message(kGood, {}, padded, whole), "");
+  EXPECT_EQ(message(kGood, {.causal = true}, padded, padded), "");
+  EXPECT_EQ(message(kGood, {.causal = true}, padded, {}),
+            "attention: causal needs equal padding of queries and keys, got a difference in row 0, time 1");
+  EXPECT_EQ(message(kGood, {.horizon = 3, .causal = true}, padded, padded),
+            "attention: position must stay below horizon = 3, got position 3 in row 1");
+}
+
+TEST(Check, NamesTheDecay) {
+  const float good[] = {0, 1}, negative[] = {0, -1}, nan[] = {std::numeric_limits<float>::quiet_NaN(), 0};
+  EXPECT_EQ(message(kGood, {.causal = true}, {}, {}, good), "");
+  EXPECT_EQ(message(kGood, {}, {}, {}, good), "attention: decay needs causal");
+  EXPECT_EQ(message(kGood, {.causal = true}, {}, {}, negative),
+            "attention: decay must be finite and >= 0, got -1.000000 in group 1");
+  EXPECT_EQ(message(kGood, {.causal = true}, {}, {}, nan),
+            "attention: decay must be finite and >= 0, got nan in group 0");
 }
 
 }  // namespace

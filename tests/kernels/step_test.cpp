@@ -2,58 +2,77 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "kernels/attention_case.h"
 
 namespace cosformer::test {
 namespace {
 
+struct Difference {
+  double error = 0, magnitude = 0;
+};
+
+Difference difference(const std::vector<double>& a, const std::vector<double>& b) {
+  Difference d;
+  for (size_t i = 0; i < a.size(); ++i) {
+    d.error = std::max(d.error, std::isnan(a[i]) ? 1e300 : std::abs(a[i] - b[i]));
+    d.magnitude = std::max(d.magnitude, std::abs(b[i]));
+  }
+  return d;
+}
+
 TEST(Step, FollowsTheReferenceTokenByToken) {
   for (const Isa isa : available_isas()) {
     for (const auto& [K, V] : {std::pair<int64_t, int64_t>{64, 64}, {5, 3}, {16, 70}}) {
-      for (const bool with_horizon : {true, false}) {
-        Case c;
-        c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = 3, .G = 3, .K = K, .V = V};
-        if (with_horizon) c.options.horizon = 20;
-        c.options.causal = true;
-        const int64_t N = c.options.states();
-        std::vector<float> S(static_cast<size_t>(2 * 3 * N * K * V)), z(static_cast<size_t>(2 * 3 * N * K));
-        std::vector<double> S_exact(S.size()), z_exact(z.size());
-        std::vector<int64_t> position{0, 7}, position_exact{0, 7};
-        for (int t = 0; t < 12; ++t) {
-          c.seed = static_cast<uint64_t>(t + 1);
-          const Inputs<float> in(c);
-          const Inputs<double> exact(c);
-          Tensor<float> out(2, 1, 3, V);
-          Tensor<double> out_exact(2, 1, 3, V);
-          attention_step({.shape = c.shape,
-                          .options = c.options,
-                          .query = in.query.view(),
-                          .key = in.key.view(),
-                          .value = in.value.view(),
-                          .output = out.view(),
-                          .S = S.data(),
-                          .z = z.data(),
-                          .position = position.data()},
-                         {.isa = isa});
-          reference::attention_step({.shape = c.shape,
-                                     .options = c.options,
-                                     .query = exact.query.view(),
-                                     .key = exact.key.view(),
-                                     .value = exact.value.view(),
-                                     .output = out_exact.view(),
-                                     .S = S_exact.data(),
-                                     .z = z_exact.data(),
-                                     .position = position_exact.data()});
-          const auto values = out.values();
-          const Difference d = difference({values.begin(), values.end()}, out_exact.values());
-          // A sum of N K terms of one sign, then of T of both: some 2 K roundings at most.
-          EXPECT_LE(d.error, 2 * static_cast<double>(K) * kEpsilon * std::max(d.magnitude, 1e-3))
-              << name(isa) << " " << t;
+      for (const int64_t of_group : {1, 2, 5, 8}) {
+        for (const bool with_horizon : {true, false}) {
+          Case c;
+          c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = 3 * of_group, .G = 3, .K = K, .V = V};
+          const float decay[] = {0, 0.25F, 3};
+          if (with_horizon) c.options.horizon = 20;
+          c.options.causal = true;
+          const int64_t N = c.options.states();
+          std::vector<float> S(static_cast<size_t>(2 * 3 * N * K * V)), z(static_cast<size_t>(2 * 3 * N * K));
+          std::vector<double> S_exact(S.size()), z_exact(z.size());
+          std::vector<int64_t> position{0, 7}, position_exact{0, 7};
+          for (int t = 0; t < 12; ++t) {
+            c.seed = static_cast<uint64_t>(t + 1);
+            const Inputs<float> in(c, false);
+            const Inputs<double> exact(c, false);
+            Tensor<float> out(2, 1, 3 * of_group, V);
+            Tensor<double> out_exact(2, 1, 3 * of_group, V);
+            attention_step({.shape = c.shape,
+                            .options = c.options,
+                            .decay = decay,
+                            .query = in.query.view(),
+                            .key = in.key.view(),
+                            .value = in.value.view(),
+                            .output = out.view(),
+                            .S = S.data(),
+                            .z = z.data(),
+                            .position = position.data()},
+                           {.isa = isa});
+            reference::attention_step({.shape = c.shape,
+                                       .options = c.options,
+                                       .decay = decay,
+                                       .query = exact.query.view(),
+                                       .key = exact.key.view(),
+                                       .value = exact.value.view(),
+                                       .output = out_exact.view(),
+                                       .S = S_exact.data(),
+                                       .z = z_exact.data(),
+                                       .position = position_exact.data()});
+            const Difference d = difference(out.values(), out_exact.values());
+            // A sum of N K terms of one sign, then of T of both: some 2 K roundings at most.
+            EXPECT_LE(d.error, 2 * static_cast<double>(K) * kEpsilon * std::max(d.magnitude, 1e-3))
+                << name(isa) << " " << t;
+          }
+          EXPECT_EQ(position, position_exact);
+          EXPECT_EQ(position[1], 19);
+          const Difference d = difference({S.begin(), S.end()}, S_exact);
+          EXPECT_LE(d.error, 12 * kEpsilon * d.magnitude);
         }
-        EXPECT_EQ(position, position_exact);
-        EXPECT_EQ(position[1], 19);
-        const Difference d = difference({S.begin(), S.end()}, S_exact);
-        EXPECT_LE(d.error, 12 * kEpsilon * d.magnitude);
       }
     }
   }
@@ -63,7 +82,7 @@ TEST(Step, BeyondTheHorizonIsRefusedAndNothingChanges) {
   Case c;
   c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = 1, .G = 1, .K = 2, .V = 2};
   c.options = {.horizon = 4, .causal = true};
-  const Inputs<float> in(c);
+  const Inputs<float> in(c, false);
   Tensor<float> out(2, 1, 1, 2);
   std::vector<float> S(16, 1), z(8, 1);
   std::vector<int64_t> position{0, 4};

@@ -1,5 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include "cosformer/ops/attention.h"
@@ -12,14 +14,20 @@ struct State {
   at::Tensor S, z, position;
 };
 
-State empty_state(int64_t B, int64_t H, int64_t N, int64_t K, int64_t V, at::ScalarType dtype) {
-  return {at::zeros({B, H, N, K, V}, dtype), at::zeros({B, H, N, K}, dtype), at::zeros({B}, at::kLong)};
+State empty_state(int64_t B, int64_t G, int64_t N, int64_t K, int64_t V, at::ScalarType dtype) {
+  const auto sums = state_type(dtype);
+  return {at::zeros({B, G, N, K, V}, sums), at::zeros({B, G, N, K}, sums), at::zeros({B}, at::kLong)};
+}
+
+double epsilon(at::ScalarType dtype) {
+  return std::ldexp(1.0, dtype == at::kDouble ? -52 : dtype == at::kFloat ? -23 : -8);
 }
 
 class Stateful : public ::testing::TestWithParam<at::ScalarType> {
  protected:
   static constexpr int64_t kLength = 50;
-  const double bound_ = 4 * kLength * std::ldexp(1.0, GetParam() == at::kFloat ? -23 : -52);
+  // Sums of kLength terms in another order; in bfloat16 the outputs' rounding is more than that.
+  const double bound_ = (GetParam() == at::kBFloat16 ? 4 : 4 * kLength) * epsilon(GetParam());
   const Inputs inputs_ = inputs(2, kLength, kLength, 3, 8, 5, GetParam());
   const at::Tensor whole_ = attention(inputs_.query, inputs_.key, inputs_.value, kLength, true);
 
@@ -88,7 +96,51 @@ TEST_P(Stateful, GradientsCrossTheState) {
   EXPECT_LE(relative_error(two.value.grad(), one.value.grad()), bound_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, Stateful, ::testing::Values(at::kFloat, at::kDouble));
+TEST_P(Stateful, StepsOfGroupsWithDecayEqualOneCall) {
+  const auto query = values({2, kLength, 6, 8}, 1, GetParam());
+  const auto decay = at::tensor({0.0F, 0.1F, 1.0F});
+  for (const bool normalize : {true, false}) {
+    const auto [S, z, position] = start();
+    const auto [output, S_end, z_end, position_end] = attention_stateful(
+        query, inputs_.key, inputs_.value, S, z, position, kLength, {.decay = decay, .normalize = normalize});
+    std::vector<at::Tensor> steps;
+    for (int64_t t = 0; t < kLength; ++t) {
+      const auto token = [t](const at::Tensor& x) { return x.slice(1, t, t + 1); };
+      steps.push_back(attention_step_(token(query), token(inputs_.key), token(inputs_.value), S, z, position,
+                                      kLength, {.decay = decay, .normalize = normalize}));
+    }
+    EXPECT_LE(relative_error(at::cat(steps, 1), output), bound_);
+    EXPECT_LE(relative_error(S, S_end), bound_);
+    EXPECT_LE(relative_error(z, z_end), bound_);
+    EXPECT_TRUE(at::equal(position, position_end));
+  }
+}
+
+TEST_P(Stateful, StatesOfStretchesAddUp) {
+  const auto stretch = [&](int64_t first, int64_t last, const StateOptions& options) {
+    const auto position = at::full({2}, first, at::kLong);
+    return attention_state(inputs_.key.slice(1, first, last), inputs_.value.slice(1, first, last), position,
+                           kLength, options);
+  };
+  for (const bool decays : {false, true}) {
+    StateOptions options;
+    if (decays) options.decay = at::tensor({0.0F, 0.1F, 1.0F});
+    const auto [S, z] = stretch(0, kLength, options);
+    const auto [S1, z1] = stretch(0, 20, options);
+    const auto [S2, z2] = stretch(20, kLength, options);
+    const auto faded =
+        options.decay.value_or(at::zeros({3})).to(at::kDouble).mul(-30.0).exp().view({3, 1, 1});
+    EXPECT_LE(relative_error(S1 * faded.unsqueeze(-1) + S2, S), bound_);
+    EXPECT_LE(relative_error(z1 * faded + z2, z), bound_);
+    // What a query reads from the state before it and its own token is attention.
+    if (decays) continue;
+    const auto read = attention_read(inputs_.query.slice(1, kLength - 1), S, z,
+                                     at::full({2}, kLength - 1, at::kLong), kLength);
+    EXPECT_LE(relative_error(read, whole_.slice(1, kLength - 1)), bound_);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Stateful, ::testing::Values(at::kFloat, at::kBFloat16, at::kDouble));
 
 TEST(AttentionStep, RunsOnLeavesThatRequireGradUnderNoGrad) {
   auto [query, key, value] = inputs(1, 1, 1, 2, 4, 4);

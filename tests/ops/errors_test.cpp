@@ -21,7 +21,7 @@ TEST(Errors, NameArgumentExpectedAndGot) {
   const auto line = [&](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         std::optional<int64_t> horizon, bool causal = false, const char* feature_map = "relu",
                         double eps = 1e-6) {
-    return line_of([&] { attention(q, k, v, horizon, causal, feature_map, eps); });
+    return line_of([&] { attention(q, k, v, horizon, causal, {.feature_map = feature_map, .eps = eps}); });
   };
   EXPECT_EQ(line(query[0], key, value, 8), "attention: query must be [B, Tq, H, K], got [6, 3, 4]");
   EXPECT_EQ(line(query, key.slice(3, 0, 3), value, 8),
@@ -37,6 +37,8 @@ TEST(Errors, NameArgumentExpectedAndGot) {
             "attention: feature_map must be \"relu\" or \"identity\", got \"elu\"");
   EXPECT_EQ(line(query, key, value, 8, false, "relu", 0),
             "attention: eps must be finite and > 0 in float32, got 0");
+  EXPECT_EQ(line(query, key.slice(2, 0, 2), value.slice(2, 0, 2), 8),
+            "attention: query must have a multiple of key's 2 heads, got 3");
   EXPECT_EQ(line(query, key.to(at::kDouble), value, 8), "attention: key must be Float, got Double");
   EXPECT_EQ(line(query, key.to(at::kMeta), value, 8), "attention: key must be on cpu as query is, got meta");
 }
@@ -50,6 +52,20 @@ TEST(Errors, LeaveTheStateUnchanged) {
             "attention: position must stay below horizon = 8, got position 8 in row 1");
   EXPECT_EQ(S.count_nonzero().item<int64_t>() + z.count_nonzero().item<int64_t>(), 0);
   EXPECT_EQ(position[0].item<int64_t>(), 0);
+}
+
+TEST(Errors, ValuesLeaveAsTheKernelLibrarysLine) {
+  const auto [query, key, value] = inputs(2, 6, 6, 3, 4, 5);
+  const auto padding = mask({"xx....", "......"});
+  EXPECT_EQ(line_of([&] { attention(query, key, value, 8, true, {.key_padding_mask = padding}); }),
+            "attention: causal needs equal padding of queries and keys, got a difference in row 0, time 0");
+  EXPECT_EQ(line_of([&] {
+              attention(query, key, value, 8, true, {.decay = at::tensor({0.0F, -1.0F, 0.0F})});
+            }),
+            "attention: decay must be finite and >= 0, got -1.000000 in group 1");
+  const auto falling = at::tensor({0, 4, 3, 6}), whole = at::tensor({0, 6, 6, 6});
+  EXPECT_EQ(line_of([&] { attention_varlen(query[0], key[0], value[0], falling, whole, 8); }),
+            "attention: cu_seqlens_q must not decrease, got 4, 3 at 1");
 }
 
 TEST(Errors, StepRefusesTensorsThatRequireGrad) {

@@ -5,16 +5,14 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
-#include "cosformer/attention.h"
-
-/// Tensors for the operators' tests, and the kernel library's reference on them.
+/// Tensors for the operators' tests.
 namespace cosformer::ops::testing {
 
 /// Values in [-1, 1] that depend on `seed` and the index alone, none of them near 0.
@@ -37,51 +35,20 @@ inline Inputs inputs(int64_t B, int64_t Tq, int64_t Tk, int64_t H, int64_t K, in
   return {values({B, Tq, H, K}, 1, dtype), values({B, Tk, H, K}, 2, dtype), values({B, Tk, H, V}, 3, dtype)};
 }
 
-template <class T>
-View<T> view(const at::Tensor& tensor) {
-  return {static_cast<T*>(tensor.data_ptr()), tensor.stride(0), tensor.stride(1), tensor.stride(2)};
+/// bool [B, T] from rows such as "..xx", where x is padding.
+inline at::Tensor mask(const std::vector<std::string>& rows) {
+  const auto T = static_cast<int64_t>(rows.empty() ? 0 : rows[0].size());
+  auto tensor = at::zeros({static_cast<int64_t>(rows.size()), T}, at::kBool);
+  auto* data = tensor.mutable_data_ptr<bool>();
+  for (const auto& row : rows) {
+    for (const char c : row) *data++ = c == 'x';
+  }
+  return tensor;
 }
 
-struct Expected {
-  at::Tensor output, d_query, d_key, d_value;
-};
-
-/// The double reference's answer; the incoming gradient is all ones.
-inline Expected expected(const Inputs& inputs, const AttentionOptions& options) {
-  const auto q = inputs.query.to(at::kDouble).contiguous(), k = inputs.key.to(at::kDouble).contiguous(),
-             v = inputs.value.to(at::kDouble).contiguous();
-  const AttentionShape shape{q.size(0), q.size(1), k.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
-  Expected result;
-  result.output = at::empty({shape.B, shape.Tq, shape.H, shape.V}, at::kDouble);
-  const auto denominator = at::empty({shape.B, shape.Tq, shape.H}, at::kDouble);
-  AttentionForward<double> forward;
-  forward.shape = shape;
-  forward.options = options;
-  forward.query = view<const double>(q);
-  forward.key = view<const double>(k);
-  forward.value = view<const double>(v);
-  forward.output = view<double>(result.output);
-  forward.denominator = denominator.mutable_data_ptr<double>();
-  reference::attention_forward(forward);
-
-  const auto d_output = at::ones_like(result.output);
-  result.d_query = at::empty(q.sizes(), at::kDouble);
-  result.d_key = at::empty(k.sizes(), at::kDouble);
-  result.d_value = at::empty(v.sizes(), at::kDouble);
-  AttentionBackward<double> backward;
-  backward.shape = shape;
-  backward.options = options;
-  backward.query = forward.query;
-  backward.key = forward.key;
-  backward.value = forward.value;
-  backward.output = view<const double>(result.output);
-  backward.denominator = forward.denominator;
-  backward.d_output = view<const double>(d_output);
-  backward.d_query = view<double>(result.d_query);
-  backward.d_key = view<double>(result.d_key);
-  backward.d_value = view<double>(result.d_value);
-  reference::attention_backward(backward);
-  return result;
+/// What a state's and denominator's dtype is beside inputs of `dtype`.
+inline at::ScalarType state_type(at::ScalarType dtype) {
+  return dtype == at::kDouble ? at::kDouble : at::kFloat;
 }
 
 /// |a - b| / |b|, Euclidean.

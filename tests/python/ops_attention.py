@@ -1,11 +1,14 @@
-"""attention against its definition: values, gradients, strides, and PyTorch's own checks of an operator."""
+"""attention against its definition: values and gradients within derived bounds, strides, threads, causality."""
 import itertools
 import unittest
 
 import torch
 
 import definition
-from definition import inputs, ops
+from definition import inputs, mask, ops
+from rounding import bounds, excess
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 
 
 def gradients(function, tensors, d_output):
@@ -15,26 +18,21 @@ def gradients(function, tensors, d_output):
 
 
 class Values(unittest.TestCase):
-    def check(self, sizes, **options):
-        q, k, v = inputs(*sizes, feature_map=options.get("feature_map", "relu"))
-        d_output = torch.randn(v.shape[0], q.shape[1], v.shape[2], v.shape[3], generator=torch.Generator().manual_seed(1))
-        expected = gradients(lambda *x: definition.attention(*x, **options), [x.double() for x in (q, k, v)], d_output.double())
-        names = ("output", "d_query", "d_key", "d_value")
-        bounds = definition.bounds(q, k, v, d_output, **options)
-        for dtype in (torch.float32, torch.float64):
-            got = gradients(
-                lambda *x: ops.attention(*x, **options), [x.to(dtype) for x in (q, k, v)], d_output.to(dtype)
-            )
-            for name, a, b, bound in zip(names, got, expected, bounds):
+    def check(self, sizes, G=None, dtypes=DTYPES, **options):
+        H, V = sizes[3], sizes[5]
+        for dtype in dtypes:
+            tensors = inputs(*sizes, dtype, 0, options.get("feature_map", "relu"), G)
+            d_output = torch.randn(*sizes[:2], H, V, generator=torch.Generator().manual_seed(1)).to(dtype)
+            exact = [x.double() for x in tensors]
+            expected = gradients(lambda *x: definition.attention(*x, **options), exact, d_output.double())
+            got = gradients(lambda *x: ops.attention(*x, **options), tensors, d_output)
+            limits = bounds(*exact, d_output.double(), expected, dtype, **options)
+            for name, a, b, limit in zip(("output", "d_query", "d_key", "d_value"), got, expected, limits):
                 self.assertEqual(a.dtype, dtype)
-                if dtype == torch.float64:  # 2^-53 against 2^-24, with room for eps, which travels as float32
-                    bound = bound * 2.0**-26
-                excess = ((a.double() - b).abs() - bound).max().item() if a.numel() else 0
-                self.assertLessEqual(excess, 1e-30, f"{name} {dtype} {sizes} {options}")
-        # A call without gradients takes another way through the dispatcher.
-        with torch.no_grad():
-            quiet = ops.attention(q, k, v, **options)
-        self.assertTrue(torch.equal(quiet, ops.attention(q.requires_grad_(), k, v, **options)))
+                self.assertLessEqual(excess(a, b, limit), 1e-30, f"{name} {dtype} {sizes} {options}")
+            # A call without gradients takes another way through the dispatcher.
+            with torch.no_grad():
+                self.assertTrue(torch.equal(ops.attention(*tensors, **options), got[0]))
 
     def test_lengths(self):
         for T, horizon, causal in itertools.product((1, 7, 63, 64, 65, 300), (None, 300), (False, True)):
@@ -49,25 +47,73 @@ class Values(unittest.TestCase):
         self.check((2, 150, 150, 2, 16, 8), horizon=150, causal=True, feature_map="identity")
         self.check((2, 150, 150, 2, 16, 8), horizon=None, causal=True, feature_map="identity", eps=64.0)
 
+    def test_grouped_heads(self):
+        for G, causal in itertools.product((1, 2, 3), (False, True)):
+            self.check((2, 90, 90, 6, 16, 8), G, horizon=90, causal=causal)
+
+    def test_numerator_alone(self):
+        for horizon, causal in itertools.product((None, 100), (False, True)):
+            self.check((2, 100, 100, 2, 16, 8), horizon=horizon, causal=causal, normalize=False)
+
+    def test_decay(self):
+        for horizon in (None, 150):
+            for T, decay in ((9, [0.0, 0.3]), (150, [1e-3, 5.0])):
+                self.check((2, T, T, 4, 16, 8), 2, horizon=horizon, causal=True, decay=torch.tensor(decay))
+                self.check((2, T, T, 2, 8, 8), horizon=horizon, causal=True, decay=torch.tensor(decay), normalize=False)
+
+    def test_masks(self):
+        padding = torch.rand(4, 130, generator=torch.Generator().manual_seed(2)) < 0.4
+        padding[0, :50] = padding[1, 80:] = True
+        padding[2] = True
+        self.check((4, 130, 130, 4, 16, 8), 2, horizon=90, causal=True, query_padding_mask=padding, key_padding_mask=padding)
+        self.check((4, 9, 130, 2, 16, 8), horizon=90, key_padding_mask=padding)
+        self.check((4, 130, 9, 2, 16, 8), horizon=90, query_padding_mask=padding)
+        other = padding.flip(0)
+        self.check((4, 130, 130, 2, 16, 8), horizon=None, query_padding_mask=padding, key_padding_mask=other)
+
+    def test_upstream_module(self):
+        """The published module's formula: positions from 1, M the longer of both lengths."""
+        for Tq, Tk, causal in ((10, 10, True), (20, 10, False), (10, 20, False)):
+            q, k, v = inputs(2, Tq, Tk, 2, 8, 8, torch.float64)
+            M = max(Tq, Tk)
+            theta = torch.pi / 2 * torch.arange(1, M + 1, dtype=torch.float64)[:, None, None] / M
+            q_, k_ = (
+                torch.cat([x.relu() * theta[: x.shape[1]].sin(), x.relu() * theta[: x.shape[1]].cos()], -1)
+                for x in (q, k)
+            )
+            if causal:
+                kv = torch.einsum("blhd,blhm->blhdm", k_, v).cumsum(1)
+                z = 1 / torch.clamp_min(torch.einsum("blhm,blhm->blh", q_, k_.cumsum(1)), 1e-6)
+                expected = torch.einsum("blhd,blhdm,blh->blhm", q_, kv, z)
+            else:
+                kv = torch.einsum("blhd,blhm->bhdm", k_, v)
+                z = 1 / torch.clamp_min(torch.einsum("blhd,bhd->blh", q_, k_.sum(1)), 1e-6)
+                expected = torch.einsum("blhd,bhdm,blh->blhm", q_, kv, z)
+            torch.testing.assert_close(ops.attention(q, k, v, horizon=M, causal=causal), expected, rtol=1e-12, atol=1e-12)
+
     def test_row_without_weight_is_zero(self):
-        q, k, v = inputs(1, 9, 9, 1, 4, 4)
-        q[:, 3] = -1
-        k[:, 0] = -1
-        leaves = [x.requires_grad_() for x in (q, k, v)]
-        output = ops.attention(*leaves, horizon=9, causal=True)
-        self.assertEqual(output[0, 3].abs().max().item(), 0)
-        self.assertEqual(output[0, 0].abs().max().item(), 0)
-        output.sum().backward()
-        self.assertEqual(q.grad[0, 3].abs().max().item(), 0)
-        self.assertTrue(all(x.grad.isfinite().all() for x in leaves))
+        for dtype in DTYPES:
+            q, k, v = inputs(1, 9, 9, 1, 4, 4, dtype)
+            q[:, 3] = -1
+            k[:, 0] = -1
+            leaves = [x.requires_grad_() for x in (q, k, v)]
+            output = ops.attention(*leaves, horizon=9, causal=True)
+            self.assertEqual(output[0, 3].abs().max().item(), 0)
+            self.assertEqual(output[0, 0].abs().max().item(), 0)
+            output.sum().backward()
+            self.assertEqual(q.grad[0, 3].abs().max().item(), 0)
+            self.assertTrue(all(x.grad.isfinite().all() for x in leaves))
 
     def test_nothing(self):
-        for B, T in ((0, 5), (3, 0)):
-            q, k, v = (x.requires_grad_() for x in inputs(B, T, T, 2, 4, 6))
-            output = ops.attention(q, k, v, horizon=8, causal=True)
-            self.assertEqual(output.shape, (B, T, 2, 6))
-            output.sum().backward()
-            self.assertEqual(q.grad.shape, q.shape)
+        for dtype, (B, T) in itertools.product(DTYPES, ((0, 5), (3, 0))):
+            q, k, v = (x.requires_grad_() for x in inputs(B, T, T, 2, 4, 6, dtype))
+            padding = torch.zeros(B, T, dtype=torch.bool)
+            masks = dict(query_padding_mask=padding, key_padding_mask=padding)
+            for options in ({}, masks, dict(decay=torch.ones(2)), dict(normalize=False)):
+                output = ops.attention(q, k, v, horizon=8, causal=True, **options)
+                self.assertEqual(output.shape, (B, T, 2, 6))
+                output.sum().backward()
+                self.assertEqual(q.grad.shape, q.shape)
         for causal, (H, K, V) in itertools.product((False, True), ((0, 4, 4), (2, 0, 4), (2, 4, 0))):
             q, k, v = (x.requires_grad_() for x in inputs(2, 70, 70, H, K, V))
             output = ops.attention(q, k, v, horizon=70, causal=causal)
@@ -78,11 +124,9 @@ class Values(unittest.TestCase):
         q, k, v = inputs(2, 3, 0, 2, 4, 6)
         self.assertTrue(torch.equal(ops.attention(q, k, v, horizon=8), torch.zeros(2, 3, 2, 6)))
 
-    def test_any_strides_give_the_same_bits(self):
-        q, k, v = inputs(2, 70, 70, 3, 16, 16)
-        d_output = torch.randn(2, 70, 3, 16)
-        plain = gradients(lambda *x: ops.attention(*x, horizon=70, causal=True), (q, k, v), d_output)
 
+class Bits(unittest.TestCase):
+    def test_any_strides(self):
         def strided(kind, x):
             if kind == "[B, H, T, K] storage":
                 return x.transpose(1, 2).contiguous().transpose(1, 2)
@@ -90,39 +134,50 @@ class Values(unittest.TestCase):
                 return torch.cat([x, x + 1], -1)[..., : x.shape[-1]]
             return x.transpose(1, 3).contiguous().transpose(1, 3)  # a last stride other than 1
 
-        for kind in ("[B, H, T, K] storage", "a slice", "last stride"):
-            views = [strided(kind, x) for x in (q, k, v)]
-            self.assertFalse(views[0].is_contiguous())
-            leaves = [x.detach().requires_grad_() for x in views]
-            output = ops.attention(*leaves, horizon=70, causal=True)
-            got = torch.autograd.grad(output, leaves, strided(kind, d_output))
-            for a, b in zip((output, *got), plain):
-                self.assertTrue(torch.equal(a, b), kind)
+        for dtype in DTYPES:
+            q, k, v = inputs(2, 70, 70, 4, 16, 16, dtype, G=2)
+            d_output = torch.randn(2, 70, 4, 16).to(dtype)
+            padding = torch.rand(2, 70) < 0.3
+            call = lambda rows, *x: ops.attention(
+                *x, horizon=70, causal=True, query_padding_mask=rows, key_padding_mask=rows
+            )
+            plain = gradients(lambda *x: call(padding, *x), (q, k, v), d_output)
+            turned = padding.T.contiguous().T
+            for kind in ("[B, H, T, K] storage", "a slice", "last stride"):
+                leaves = [strided(kind, x).detach().requires_grad_() for x in (q, k, v)]
+                self.assertFalse(leaves[0].is_contiguous())
+                output = call(turned, *leaves)
+                got = torch.autograd.grad(output, leaves, strided(kind, d_output))
+                for a, b in zip((output, *got), plain):
+                    self.assertTrue(torch.equal(a, b), kind)
 
     def test_expanded_tensors(self):
         q, k, v = inputs(1, 40, 40, 1, 8, 8)
+        padding = mask("..x....xxx" * 4)
+        call = lambda rows, *x: ops.attention(*x, horizon=40, causal=True, query_padding_mask=rows, key_padding_mask=rows)
         leaves = [x.detach().requires_grad_() for x in (q, k, v)]
-        output = ops.attention(*(x.expand(3, 40, 2, 8) for x in leaves), horizon=40, causal=True)
+        output = call(padding.expand(3, 40), *(x.expand(3, 40, 2, 8) for x in leaves))
         output.sum().backward()  # the incoming gradient has stride 0 everywhere
         wide = [x.expand(3, 40, 2, 8).contiguous() for x in (q, k, v)]
-        expected = gradients(lambda *x: ops.attention(*x, horizon=40, causal=True), wide, torch.ones(3, 40, 2, 8))
+        expected = gradients(lambda *x: call(padding.repeat(3, 1), *x), wide, torch.ones(3, 40, 2, 8))
         self.assertTrue(torch.equal(output, expected[0]))
         for leaf, gradient in zip(leaves, expected[1:]):
             torch.testing.assert_close(leaf.grad, gradient.sum((0, 2), keepdim=True))
 
-    def test_threads_and_batch_never_change_bits(self):
-        q, k, v = inputs(3, 200, 200, 2, 16, 16)
-        d_output = torch.randn(3, 200, 2, 16)
-        call = lambda *x: ops.attention(*x, horizon=200, causal=True)
-        threads = torch.get_num_threads()
-        results = []
-        for count in (1, 2, 3):
-            torch.set_num_threads(count)
-            results.append(gradients(call, (q, k, v), d_output))
-        torch.set_num_threads(threads)
-        alone = gradients(call, (q[1:2], k[1:2], v[1:2]), d_output[1:2])
-        for one, two, three, single in zip(*results, alone):
-            self.assertTrue(torch.equal(one, two) and torch.equal(one, three) and torch.equal(one[1:2], single))
+    def test_threads_and_batch(self):
+        for dtype in (torch.float32, torch.bfloat16):
+            q, k, v = inputs(3, 200, 200, 2, 16, 16, dtype)
+            d_output = torch.randn(3, 200, 2, 16).to(dtype)
+            call = lambda *x: ops.attention(*x, horizon=200, causal=True)
+            threads = torch.get_num_threads()
+            results = []
+            for count in (1, 2, 3):
+                torch.set_num_threads(count)
+                results.append(gradients(call, (q, k, v), d_output))
+            torch.set_num_threads(threads)
+            alone = gradients(call, (q[1:2], k[1:2], v[1:2]), d_output[1:2])
+            for one, two, three, single in zip(*results, alone):
+                self.assertTrue(torch.equal(one, two) and torch.equal(one, three) and torch.equal(one[1:2], single))
 
     def test_the_future_never_changes_the_past(self):
         q, k, v = inputs(1, 200, 200, 2, 16, 16)
@@ -132,49 +187,6 @@ class Values(unittest.TestCase):
         after = ops.attention(q, k, v, horizon=200, causal=True)
         self.assertTrue(torch.equal(before[:, :100], after[:, :100]))
         self.assertTrue(after[:, 100:].isnan().all())
-
-
-class Operator(unittest.TestCase):
-    def test_gradcheck(self):
-        cases = [
-            ((2, 6, 6, 2, 3, 4), dict(horizon=6, causal=True)),
-            ((2, 6, 6, 2, 3, 4), dict(horizon=9, causal=False)),
-            ((1, 5, 7, 2, 3, 2), dict(horizon=7)),
-            ((1, 5, 7, 2, 3, 2), dict(horizon=None)),
-            ((2, 6, 6, 1, 3, 4), dict(horizon=None, causal=True)),
-            ((2, 6, 6, 1, 3, 4), dict(horizon=6, causal=True, feature_map="identity")),
-            ((1, 6, 4, 2, 3, 4), dict(horizon=None, feature_map="identity", eps=8.0)),
-        ]
-        for sizes, options in cases:
-            leaves = [x.requires_grad_() for x in inputs(*sizes, torch.float64, 3, options.get("feature_map", "relu"))]
-            with self.subTest(sizes=sizes, **options):
-                torch.autograd.gradcheck(lambda *x: ops.attention(*x, **options), leaves)
-
-    def test_gradient_of_one_input_alone(self):
-        q, k, v = inputs(1, 20, 20, 2, 4, 4, torch.float64)
-        for wanted in range(3):
-            leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate((q, k, v))]
-            ops.attention(*leaves, horizon=20).square().sum().backward()
-            ours = leaves[wanted].grad
-            leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate((q, k, v))]
-            definition.attention(*leaves, horizon=20).square().sum().backward()
-            torch.testing.assert_close(ours, leaves[wanted].grad)
-            self.assertEqual([x.grad is not None for x in leaves], [i == wanted for i in range(3)])
-
-    def test_opcheck(self):
-        for dtype, grad, causal in itertools.product((torch.float32, torch.float64), (False, True), (False, True)):
-            tensors = tuple(x.requires_grad_(grad) for x in inputs(2, 9, 9, 2, 4, 6, dtype))
-            torch.library.opcheck(ops.attention.default, tensors, dict(horizon=12, causal=causal))
-        torch.library.opcheck(ops.attention.default, inputs(2, 5, 9, 2, 4, 6), dict(horizon=None))
-
-    def test_opcheck_of_what_autograd_calls(self):
-        q, k, v = inputs(2, 9, 9, 2, 4, 6)
-        options = dict(horizon=12, causal=True, feature_map="relu", eps=1e-6)
-        torch.library.opcheck(ops._attention_forward.default, (q, k, v), options)
-        output, denominator = ops._attention_forward(q, k, v, **options)
-        torch.library.opcheck(
-            ops._attention_backward.default, (torch.ones_like(output), q, k, v, output, denominator), options
-        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 
 namespace cosformer::cpu {
@@ -53,12 +54,26 @@ Angles::Angles(std::optional<int64_t> horizon, const int64_t* position, int64_t 
   }
 }
 
-Toeplitz::Toeplitz(std::optional<int64_t> horizon, int64_t length) : length_(length) {
-  if (!horizon) return;
-  table_.resize(static_cast<size_t>(2 * length + 1));
-  float* center = table_.data() + length;
-  Waves(*horizon).fill(0, length + 1, center, nullptr);
-  for (int64_t d = 1; d <= length; ++d) center[-d] = center[d];
+Fading::Fading(const float* decay, int64_t G, int64_t length) : length_(length) {
+  for (int64_t g = 0; decay && g < G; ++g) {
+    for (int64_t d = 0; d <= length; ++d) {
+      table_.push_back(static_cast<float>(std::exp(-static_cast<double>(decay[g]) * static_cast<double>(d))));
+    }
+  }
+}
+
+Weights::Weights(std::optional<int64_t> horizon, const float* decay, int64_t G, int64_t length)
+    : length_(length), shared_(!decay) {
+  if (!horizon && !decay) return;
+  std::vector<float> cosine(static_cast<size_t>(length + 1), 1.0F);
+  if (horizon) Waves(*horizon).fill(0, length + 1, cosine.data(), nullptr);
+  const Fading fading(decay, G, length);
+  for (int64_t g = 0; g < (shared_ ? 1 : G); ++g) {
+    for (int64_t d = -length; d <= length; ++d) {
+      const int64_t distance = std::abs(d);
+      table_.push_back(cosine[static_cast<size_t>(distance)] * (decay ? fading.group(g)[distance] : 1.0F));
+    }
+  }
 }
 
 }  // namespace cosformer::cpu

@@ -1,344 +1,382 @@
-// The public entry points in float: they check, choose the form, and describe each pass as sweeps (sweep.h).
+// The public entry points: they check, and describe each product as a pass of sweeps (sweep.h).
 
 #include "cosformer/attention.h"
 
 #include <algorithm>
-#include <array>
-#include <string>
+#include <vector>
 
-#include "kernels/cpu/angles.h"
-#include "kernels/cpu/form.h"
-#include "kernels/cpu/levels.h"
-#include "kernels/cpu/tasks.h"
+#include "kernels/check.h"
+#include "kernels/cpu/packed_states.h"
+#include "kernels/cpu/recurrence.h"
 
 namespace cosformer {
 namespace {
 
-using cpu::Rows;
+using cpu::Call;
+using cpu::Pass;
+using cpu::StateView;
 using cpu::Sweep;
+using cpu::Unit;
 
-/// Keys between two updates of the state; what is best on AVX2 and AVX-512 is in docs/performance.md.
-constexpr int64_t kChunk = 16;
-
-template <class T>
-T* head_data(const View<T>& view, int64_t b, int64_t h) {
-  return view.data + b * view.batch_stride + h * view.head_stride;
-}
-
-template <class T>
-Rows rows_of(const View<T>& view, int64_t b, int64_t h, bool relu = false) {
-  return {.data = head_data(view, b, h), .stride = view.time_stride, .relu = relu};
-}
-
-int64_t round_to_block(int64_t n) {
-  return std::max<int64_t>(1, (n + cpu::kBlock - 1) / cpu::kBlock) * cpu::kBlock;
-}
-
-void check_float(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position) {
-  check(shape, options, position);
-  if (shape.G != shape.H) {
-    throw ShapeError("attention: G unlike H is not supported in float, got H = " + std::to_string(shape.H) +
-                     ", G = " + std::to_string(shape.G));
-  }
-}
-
-/// What all sweeps of one call share.
-class Call {
- public:
-  Call(const AttentionShape& shape, const AttentionOptions& options, const int64_t* position,
-       const Execution& execution)
-      : shape_(shape),
-        options_(options),
-        execution_(execution),
-        level_(cpu::level(execution.isa ? *execution.isa : selected_isa())),
-        quadratic_(execution.form == Form::quadratic ||
-                   (execution.form == Form::automatic && cpu::quadratic_is_cheaper(shape, options))),
-        angles_(options.horizon, position, shape.B, std::max(shape.Tq, shape.Tk)),
-        toeplitz_(options.horizon,
-                  (quadratic_ ? round_to_block(std::max(shape.Tq, shape.Tk)) : kChunk) + cpu::kBlock) {}
-
-  bool relu() const { return options_.feature_map == FeatureMap::relu; }
-  const cpu::Level& level() const { return level_; }
-  int64_t heads() const { return shape_.B * shape_.H; }
-
-  /// A sweep of sequence b with everything but rows and output.
-  Sweep sweep(int64_t b, int64_t X, int64_t queries, int64_t keys) const {
-    Sweep s;
-    s.queries = queries;
-    s.keys = keys;
-    s.X = X;
-    s.N = options_.states();
-    s.chunk = quadratic_ ? round_to_block(keys) : kChunk;
-    s.x_cos = s.y_cos = angles_.cos(b);
-    s.x_sin = s.y_sin = angles_.sin(b);
-    s.toeplitz = toeplitz_.center();
-    s.eps = options_.eps;
-    return s;
-  }
-
-  /// Runs make(head, part) for every head and column part of outputs of width U.
-  void run(int64_t X, int64_t U, int64_t queries, int64_t keys, bool with_z,
-           const std::function<Sweep(int64_t head, int64_t part, int64_t parts)>& make) const {
-    const int64_t parts = cpu::column_parts(heads(), U, execution_.width);
-    if (options_.causal) {
-      const int64_t group = cpu::heads_together(heads(), parts, execution_.width, options_.states() * X * U);
-      const int64_t groups = (heads() + group - 1) / group;
-      execution_.parallel(groups * parts, [&](int64_t task) {
-        std::array<Sweep, cpu::kMostHeads> sweeps;
-        const int64_t first = task / parts * group, count = std::min(group, heads() - first);
-        for (int64_t i = 0; i < count; ++i) sweeps[i] = make(first + i, task % parts, parts);
-        level_.causal(sweeps.data(), count, cpu::thread_scratch(level_.scratch_floats(sweeps[0], count)));
-      });
-      return;
-    }
-    cpu::NonCausal all{.heads = heads(),
-                       .parts = parts,
-                       .queries = queries,
-                       .keys = keys,
-                       .K = X,
-                       .N = options_.states(),
-                       .quadratic = quadratic_,
-                       .with_z = with_z};
-    cpu::run_non_causal(level_, all, execution_,
-                        [&](int64_t head, int64_t part) { return make(head, part, parts); });
-  }
-
-  /// run() with the order of rows reversed: causal sums then go over the rows that follow.
-  void run_reversed(int64_t X, int64_t U, int64_t queries, int64_t keys,
-                    const std::function<Sweep(int64_t head, int64_t part, int64_t parts)>& make) const {
-    run(X, U, queries, keys, false, [&](int64_t head, int64_t part, int64_t parts) {
-      Sweep s = make(head, part, parts);
-      if (!options_.causal || queries == 0) return s;  // the order is no matter
-      cpu::reverse(s.x, queries);
-      cpu::reverse(s.y, keys);
-      cpu::reverse(s.u, keys);
-      for (const float** table : {&s.x_cos, &s.x_sin, &s.y_cos, &s.y_sin}) {
-        if (*table) *table += queries - 1;
-      }
-      s.angle_step = -1;
-      s.out += (queries - 1) * s.out_stride;
-      s.out_stride = -s.out_stride;
-      if (s.gate) s.gate += (queries - 1) * s.gate_stride;
-      s.gate_stride = -s.gate_stride;
-      return s;
-    });
-  }
-
- private:
-  AttentionShape shape_;
-  AttentionOptions options_;
-  const Execution& execution_;
-  const cpu::Level& level_;
-  bool quadratic_;
-  cpu::Angles angles_;
-  cpu::Toeplitz toeplitz_;
-};
-
-/// S [N][K][V] and z [N][K] of one head, read along V.
-cpu::StateView state_by_value(const float* S, int64_t state, int64_t K, int64_t V, int64_t N) {
+/// S [N][K][V] and z [N][K] of one unit, read along V.
+StateView state_by_value(const float* S, const float* z, const AttentionShape& s, int64_t N,
+                         const Unit& unit) {
   if (!S) return {};
+  const int64_t at = (unit.b * s.G + unit.g) * N * s.K;
   // Sweeps read `first` and write `last` alone; one type serves both.
-  float* data = const_cast<float*>(S) + state * N * K * V;
-  return {.data = data, .n_stride = K * V, .x_stride = V, .u_stride = 1};
+  return {const_cast<float*>(S) + at * s.V, s.K * s.V, s.V, 1, z ? const_cast<float*>(z) + at : nullptr, s.K};
 }
 
-/// The same, read along K, z being one row more.
-cpu::StateView state_by_key(const float* S, const float* z, int64_t state, int64_t K, int64_t V, int64_t N) {
-  if (!S) return {};
-  cpu::StateView view = state_by_value(S, state, K, V, N);
+/// The same, read along K.
+StateView state_by_key(const float* S, const float* z, const AttentionShape& s, int64_t N, const Unit& unit) {
+  StateView view = state_by_value(S, z, s, N, unit);
   std::swap(view.x_stride, view.u_stride);
-  view.extra = const_cast<float*>(z) + state * N * K;
-  view.extra_n_stride = K;
-  view.extra_u_stride = 1;
   return view;
 }
 
-/// Tokens one after another through the recurrence, S_out and z_out advanced in place.
-void forward_recurrent(const AttentionForward<float>& args, const Execution& execution,
-                       const cpu::Level& level) {
-  const auto& [B, Tq, Tk, H, G, K, V] = args.shape;
-  const int64_t N = args.options.states(), S_floats = N * K * V, z_floats = N * K;
-  const cpu::Angles angles(args.options.horizon, args.position, B, Tq);
-  cpu::Buffer own(args.S_out ? 0 : B * H * (S_floats + z_floats));
-  float* S = args.S_out ? args.S_out : own.data();
-  float* z = args.z_out ? args.z_out : own.data() + B * H * S_floats;
-  const int64_t H_ = H, Tq_ = Tq, K_ = K, V_ = V;
-  execution.parallel(B * H, [&](int64_t task) {
-    const int64_t b = task / H_, h = task % H_;
-    cpu::Step step{.K = K_,
-                   .V = V_,
-                   .N = N,
-                   .relu = args.options.feature_map == FeatureMap::relu,
-                   .eps = args.options.eps,
-                   .S = S + task * S_floats,
-                   .z = z + task * z_floats};
-    for (int64_t i = 0; i < S_floats; ++i) step.S[i] = args.S ? args.S[task * S_floats + i] : 0;
-    for (int64_t i = 0; i < z_floats; ++i) step.z[i] = args.z ? args.z[task * z_floats + i] : 0;
-    for (int64_t t = 0; t < Tq_; ++t) {
-      step.cos = angles.cos(b) ? angles.cos(b)[t] : 1.0F;
-      step.sin = angles.sin(b) ? angles.sin(b)[t] : 0.0F;
-      step.query = head_data(args.query, b, h) + t * args.query.time_stride;
-      step.key = head_data(args.key, b, h) + t * args.key.time_stride;
-      step.value = head_data(args.value, b, h) + t * args.value.time_stride;
-      step.out = head_data(args.output, b, h) + t * args.output.time_stride;
-      step.denominator = args.denominator ? args.denominator + (b * Tq_ + t) * H_ + h : nullptr;
-      level.step(step);
-    }
+/// 1 / denominator and delta of every token and head, [B][H][token], where outputs are normalised.
+template <class T, class Args>
+class OutputTerms {
+ public:
+  OutputTerms(const Call<T>& call, const Args& args) : args_(args), stride_(call.queries.longest()) {
+    const auto& s = args.shape;
+    if (!args.options.normalize) return;
+    terms_ = cpu::Buffer(2 * s.B * s.H * stride_);
+    constexpr int64_t kRows = 256;  // of a task
+    const int64_t stretches = (stride_ + kRows - 1) / kRows;
+    call.execution().parallel(s.B * stretches, [&](int64_t task) {
+      const int64_t b = task / stretches, first = task % stretches * kRows;
+      cpu::RowTerms<T> terms;
+      terms.side = call.queries.side(b);
+      terms.first = first;
+      terms.count = std::min(kRows, terms.side.count - first);
+      terms.heads = s.H;
+      terms.V = s.V;
+      terms.out = call.queries.matrix(args.output, b, 0);
+      terms.d_out = call.queries.matrix(args.d_output, b, 0);
+      terms.denominator = {args.denominator + call.queries.first_line(b) * s.H, s.H, 1};
+      terms.eps = args.options.eps;
+      terms.scale = terms_.data() + b * s.H * stride_;
+      terms.delta = terms.scale + s.B * s.H * stride_;
+      terms.head_stride = stride_;
+      call.kernels().row_terms(terms);
+    });
+  }
+
+  cpu::Terms scale(const Unit& unit) const { return of(unit, 0); }
+  cpu::Terms delta(const Unit& unit) const { return of(unit, args_.shape.B * args_.shape.H); }
+
+ private:
+  cpu::Terms of(const Unit& unit, int64_t first) const {
+    const auto& s = args_.shape;
+    if (!args_.options.normalize) return {};
+    const int64_t head = unit.b * s.H + unit.g * (s.H / s.G);
+    return {const_cast<cpu::Buffer&>(terms_).data() + (first + head) * stride_, stride_};
+  }
+
+  const Args& args_;
+  int64_t stride_;
+  cpu::Buffer terms_;
+};
+
+template <class T>
+void clear_padding(const Call<T>& call, const AttentionForward<T>& args) {
+  if (!args.query_rows.padding) return;
+  call.execution().parallel(args.shape.B, [&](int64_t b) {
+    call.queries.clear_padding(args.output, b, args.shape.H, args.shape.V);
   });
+}
+
+template <class T>
+void clear_padding(const Call<T>& call, const AttentionBackward<T>& args) {
+  if (!args.query_rows.padding && !args.key_rows.padding) return;
+  call.execution().parallel(args.shape.B, [&](int64_t b) {
+    call.queries.clear_padding(args.d_query, b, args.shape.H, args.shape.K);
+    call.keys.clear_padding(args.d_key, b, args.shape.G, args.shape.K);
+    call.keys.clear_padding(args.d_value, b, args.shape.G, args.shape.V);
+  });
+}
+
+/// x = phi(q), y = phi(k), u = v. `Args` has no key and value where a state alone is read.
+template <class T, class Args>
+void set_output(Sweep<T>& s, const Call<T>& call, const Args& args, const Unit& unit) {
+  const int64_t b = unit.b, head = unit.g * call.heads_of_group();
+  s.x_side = call.query_side(b);
+  s.x_heads = call.heads_of_group();
+  s.x = call.queries.matrix(args.query, b, head);
+  s.relu_x = call.relu();
+  s.out = call.queries.matrix(args.output, b, head);
+  s.normalize = args.options.normalize;
+  s.sum = cpu::Sum::y;
+  if (args.denominator) {
+    s.denominator = {args.denominator + call.queries.first_line(b) * args.shape.H + head, args.shape.H, 1};
+  }
+}
+
+template <class T>
+Pass<T> output_pass(const Call<T>& call, const AttentionForward<T>& args) {
+  return {args.shape.K, args.shape.V, false, false, [&](const Unit& unit) {
+            Sweep<T> s;
+            set_output(s, call, args, unit);
+            s.y_side = call.key_side(unit.b);
+            s.y = call.keys.matrix(args.key, unit.b, unit.g);
+            s.relu_y = call.relu();
+            s.u = call.keys.matrix(args.value, unit.b, unit.g);
+            const int64_t N = args.options.states();
+            s.first = state_by_value(args.S, args.z, args.shape, N, unit);
+            s.last = state_by_value(args.S_out, args.z_out, args.shape, N, unit);
+            return s;
+          }};
+}
+
+/// x = do / den, a = delta, u = phi(k): what the gradient of q has, read from keys or from a state.
+template <class T, class Args>
+void set_query_gradient(Sweep<T>& s, const Call<T>& call, const Args& args, const OutputTerms<T, Args>& terms,
+                        const Unit& unit) {
+  const int64_t b = unit.b, head = unit.g * call.heads_of_group();
+  s.x_side = call.query_side(b);
+  s.x_heads = call.heads_of_group();
+  s.x = call.queries.matrix(args.d_output, b, head);
+  s.x_scale = terms.scale(unit);
+  s.a = terms.delta(unit);
+  s.sum = args.options.normalize ? cpu::Sum::u : cpu::Sum::none;
+  s.out = call.queries.matrix(args.d_query, b, head);
+  if (call.relu()) s.gate = call.queries.matrix(args.query, b, head);
+  s.first = state_by_key(args.S, args.z, args.shape, args.options.states(), unit);
+}
+
+template <class T>
+Pass<T> query_gradient_pass(const Call<T>& call, const AttentionBackward<T>& args,
+                            const OutputTerms<T, AttentionBackward<T>>& terms) {
+  return {args.shape.V, args.shape.K, false, false, [&](const Unit& unit) {
+            Sweep<T> s;
+            set_query_gradient(s, call, args, terms, unit);
+            s.y_side = call.key_side(unit.b);
+            s.y = call.keys.matrix(args.value, unit.b, unit.g);
+            s.u = call.keys.matrix(args.key, unit.b, unit.g);
+            s.relu_u = call.relu();
+            return s;
+          }};
+}
+
+/// y = phi(q), u = do / den, b = delta: the state R that gradients of keys, values and states are read from.
+template <class T, class Args>
+void set_gradient_state(Sweep<T>& s, const Call<T>& call, const Args& args, const OutputTerms<T, Args>& terms,
+                        const Unit& unit) {
+  const int64_t b = unit.b, head = unit.g * call.heads_of_group();
+  s.y_side = call.query_side(b);
+  s.y_heads = call.heads_of_group();
+  s.y = call.queries.matrix(args.query, b, head);
+  s.relu_y = call.relu();
+  s.u = call.queries.matrix(args.d_output, b, head);
+  s.u_scale = terms.scale(unit);
+  s.b = terms.delta(unit);
+  s.sum = cpu::Sum::b_y;
+  s.last = state_by_value(args.dS, args.dz, args.shape, args.options.states(), unit);
+}
+
+/// x = phi(k) and, for the twin, w = v.
+template <class T, class Args>
+void set_key_gradients(Sweep<T>& s, const Call<T>& call, const Args& args, const Unit& unit) {
+  s.x_side = call.key_side(unit.b);
+  s.x = call.keys.matrix(args.key, unit.b, unit.g);
+  s.relu_x = call.relu();
+  s.out = call.keys.matrix(args.d_value, unit.b, unit.g);
+  s.w = call.keys.matrix(args.value, unit.b, unit.g);
+  s.twin = call.keys.matrix(args.d_key, unit.b, unit.g);
+  if (call.relu()) s.twin_gate = call.keys.matrix(args.key, unit.b, unit.g);
+}
+
+template <class T>
+Pass<T> key_gradients_pass(const Call<T>& call, const AttentionBackward<T>& args,
+                           const OutputTerms<T, AttentionBackward<T>>& terms) {
+  return {args.shape.K, args.shape.V, true, args.options.causal, [&](const Unit& unit) {
+            Sweep<T> s;
+            set_gradient_state(s, call, args, terms, unit);
+            set_key_gradients(s, call, args, unit);
+            s.first = state_by_value(args.dS_out, args.dz_out, args.shape, args.options.states(), unit);
+            return s;
+          }};
+}
+
+template <class T>
+void forward(const AttentionForward<T>& args, const Execution& execution) {
+  check(args);
+  const Call<T> call(args.shape, args.options, args.query_rows, args.key_rows, args.decay, args.position,
+                     execution);
+  clear_padding(call, args);
+  if (!args.options.causal) {
+    if (execution.form == Form::recurrent) throw ShapeError("attention: the recurrent form needs causal");
+    return call.run_dense(output_pass(call, args));
+  }
+  // Each sequence's own count decides, so that its bits do not depend on its neighbours.
+  const auto recurrent = [&](const Unit& unit) {
+    if (execution.form != Form::automatic) return execution.form == Form::recurrent;
+    return args.S_out && call.queries.count(unit.b) <= 2;
+  };
+  std::vector<Unit> units = call.units();
+  const auto rest = std::stable_partition(units.begin(), units.end(), recurrent);
+  cpu::forward_recurrent(call, args, {units.begin(), rest});
+  units.erase(units.begin(), rest);
+  if (units.empty()) return;
+  const Pass<T> pass = output_pass(call, args);
+  call.run_causal({&pass}, units);
+}
+
+template <class T>
+void backward(const AttentionBackward<T>& args, const Execution& execution) {
+  check(args);
+  if (execution.form == Form::recurrent)
+    throw ShapeError("attention: the recurrent form has no backward pass");
+  const Call<T> call(args.shape, args.options, args.query_rows, args.key_rows, args.decay, args.position,
+                     execution);
+  clear_padding(call, args);
+  const OutputTerms<T, AttentionBackward<T>> terms(call, args);
+  const Pass<T> queries = query_gradient_pass(call, args, terms),
+                keys = key_gradients_pass(call, args, terms);
+  if (args.options.causal) {
+    call.run_causal({&keys, &queries}, call.units());
+  } else {
+    call.run_dense(keys);
+    call.run_dense(queries);
+  }
+}
+
+template <class T>
+void state(const AttentionState<T>& args, const Execution& execution) {
+  check(args);
+  AttentionShape shape = args.shape;
+  shape.Tq = shape.H = 0;
+  const Call<T> call(shape, args.options, {}, args.key_rows, args.decay, args.position, execution);
+  const Pass<T> pass{shape.K, shape.V, false, false, [&](const Unit& unit) {
+                       Sweep<T> s;
+                       s.y_side = call.key_side(unit.b);
+                       s.y = call.keys.matrix(args.key, unit.b, unit.g);
+                       s.relu_y = call.relu();
+                       s.u = call.keys.matrix(args.value, unit.b, unit.g);
+                       s.sum = cpu::Sum::y;
+                       s.last = state_by_value(args.S, args.z, shape, args.options.states(), unit);
+                       return s;
+                     }};
+  cpu::PackedStates<T> states(call, pass, call.units());
+  states.accumulate();
+  states.store();
+}
+
+template <class T>
+void state_backward(const AttentionStateBackward<T>& args, const Execution& execution) {
+  check(args);
+  AttentionShape shape = args.shape;
+  shape.Tq = shape.H = 0;
+  const Call<T> call(shape, args.options, {}, args.key_rows, args.decay, args.position, execution);
+  call.execution().parallel(shape.B, [&](int64_t b) {
+    call.keys.clear_padding(args.d_key, b, shape.G, shape.K);
+    call.keys.clear_padding(args.d_value, b, shape.G, shape.V);
+  });
+  // What is left of a token when the state stands after the last one.
+  std::vector<float> left;
+  const int64_t longest = call.keys.longest();
+  for (int64_t unit = 0; args.decay && unit < shape.B * shape.G; ++unit) {
+    for (int64_t t = 0; t < longest; ++t) {
+      left.push_back(
+          call.left_after(unit % shape.G, std::max<int64_t>(0, call.keys.count(unit / shape.G) - t)));
+    }
+  }
+  const Pass<T> pass{shape.K, shape.V, true, false, [&](const Unit& unit) {
+                       Sweep<T> s;
+                       set_key_gradients(s, call, args, unit);
+                       s.sum = args.dz ? cpu::Sum::b_y : cpu::Sum::none;
+                       s.first = state_by_value(args.dS, args.dz, shape, args.options.states(), unit);
+                       if (args.decay) s.x_fade = {left.data() + (unit.b * shape.G + unit.g) * longest, 0};
+                       return s;
+                     }};
+  cpu::PackedStates<T> states(call, pass, call.units());
+  states.load();
+  states.read();
+}
+
+template <class T>
+void read(const AttentionRead<T>& args, const Execution& execution) {
+  check(args);
+  AttentionShape shape = args.shape;
+  shape.Tk = 0;
+  const Call<T> call(shape, args.options, {}, {}, nullptr, args.position, execution);
+  const Pass<T> pass{shape.K, shape.V, false, false, [&](const Unit& unit) {
+                       Sweep<T> s;
+                       set_output(s, call, args, unit);
+                       s.first = state_by_value(args.S, args.z, shape, args.options.states(), unit);
+                       return s;
+                     }};
+  cpu::PackedStates<T> states(call, pass, call.units());
+  states.load();
+  states.read();
+}
+
+template <class T>
+void read_backward(const AttentionReadBackward<T>& args, const Execution& execution) {
+  check(args);
+  AttentionShape shape = args.shape;
+  shape.Tk = 0;
+  const Call<T> call(shape, args.options, {}, {}, nullptr, args.position, execution);
+  const OutputTerms<T, AttentionReadBackward<T>> terms(call, args);
+  const Pass<T> queries{shape.V, shape.K, false, false, [&](const Unit& unit) {
+                          Sweep<T> s;
+                          set_query_gradient(s, call, args, terms, unit);
+                          return s;
+                        }};
+  const Pass<T> state{shape.K, shape.V, false, false, [&](const Unit& unit) {
+                        Sweep<T> s;
+                        set_gradient_state(s, call, args, terms, unit);
+                        return s;
+                      }};
+  cpu::PackedStates<T> read(call, queries, call.units());
+  read.load();
+  read.read();
+  if (!args.dS) return;
+  cpu::PackedStates<T> gradient(call, state, call.units());
+  gradient.accumulate();
+  gradient.store();
+  if (!args.options.normalize)
+    std::fill_n(args.dz, shape.B * shape.G * args.options.states() * shape.K, 0.0F);
 }
 
 }  // namespace
 
 void attention_forward(const AttentionForward<float>& args, const Execution& execution) {
-  check_float(args.shape, args.options, args.position);
-  const int64_t B = args.shape.B, Tq = args.shape.Tq, Tk = args.shape.Tk, H = args.shape.H, K = args.shape.K,
-                V = args.shape.V, N = args.options.states();
-  if (execution.form == Form::recurrent || (execution.form == Form::automatic && args.S_out && Tq <= 2)) {
-    if (!args.options.causal) throw ShapeError("attention: the recurrent form is causal");
-    return forward_recurrent(args, execution, cpu::level(execution.isa ? *execution.isa : selected_isa()));
-  }
-  const Call call(args.shape, args.options, args.position, execution);
-  if (B * H == 0) return;
-  call.run(K, V, Tq, Tk, true, [&](int64_t head, int64_t part, int64_t parts) {
-    const int64_t b = head / H, h = head % H;
-    Sweep s = call.sweep(b, K, Tq, Tk);
-    cpu::set_columns(s, V, part, parts);
-    s.x = rows_of(args.query, b, h, call.relu());
-    s.y = rows_of(args.key, b, h, call.relu());
-    s.u = rows_of(args.value, b, h);
-    s.out = head_data(args.output, b, h);
-    s.out_stride = args.output.time_stride;
-    s.normalize = true;
-    if (args.denominator && part == 0) {
-      s.denominator = args.denominator + b * Tq * H + h;
-      s.denominator_stride = H;
-    }
-    s.first = state_by_value(args.S, head, K, V, N);
-    s.last = state_by_value(args.S_out, head, K, V, N);
-    if (args.S) s.z_first = args.z + head * N * K;
-    if (args.S_out && part == 0) s.z_last = args.z_out + head * N * K;
-    return s;
-  });
+  forward(args, execution);
 }
-
+void attention_forward(const AttentionForward<bfloat16>& args, const Execution& execution) {
+  forward(args, execution);
+}
 void attention_backward(const AttentionBackward<float>& args, const Execution& execution) {
-  check_float(args.shape, args.options, args.position);
-  const int64_t B = args.shape.B, Tq = args.shape.Tq, Tk = args.shape.Tk, H = args.shape.H, K = args.shape.K,
-                V = args.shape.V, N = args.options.states();
-  const Call call(args.shape, args.options, args.position, execution);
-  if (B * H == 0) return;
-
-  // Row factors: g_i = scale_i do_i, delta_i = -(g_i . o_i).
-  cpu::Buffer terms(2 * B * H * Tq);
-  float* scale = terms.data();
-  float* delta = scale + B * H * Tq;
-  execution.parallel(B * H, [&](int64_t head) {
-    const int64_t b = head / H, h = head % H;
-    call.level().row_terms(Tq, V, head_data(args.output, b, h), args.output.time_stride,
-                           head_data(args.d_output, b, h), args.d_output.time_stride,
-                           args.denominator + b * Tq * H + h, H, args.options.eps, scale + head * Tq,
-                           delta + head * Tq);
-  });
-  static constexpr float kOne = 1;
-  const auto gradient_rows = [&](int64_t head, bool with_delta) {
-    Rows rows = rows_of(args.d_output, head / H, head % H);
-    rows.scale = scale + head * Tq;
-    rows.step = 1;
-    if (with_delta) {
-      rows.extra = delta + head * Tq;
-      rows.extra_step = 1;
-    }
-    return rows;
-  };
-  const auto value_rows_and_one = [&](int64_t head) {
-    Rows rows = rows_of(args.value, head / H, head % H);
-    rows.extra = &kOne;
-    return rows;
-  };
-
-  call.run(V, K, Tq, Tk, false, [&](int64_t head, int64_t part, int64_t parts) {
-    const int64_t b = head / H, h = head % H;
-    Sweep s = call.sweep(b, V, Tq, Tk);
-    cpu::set_columns(s, K, part, parts);
-    s.x = gradient_rows(head, true);
-    s.y = value_rows_and_one(head);
-    s.u = rows_of(args.key, b, h, call.relu());
-    s.out = head_data(args.d_query, b, h);
-    s.out_stride = args.d_query.time_stride;
-    if (call.relu()) {
-      s.gate = head_data(args.query, b, h);
-      s.gate_stride = args.query.time_stride;
-    }
-    s.first = state_by_key(args.S, args.z, head, K, V, N);
-    return s;
-  });
-  call.run_reversed(V, K, Tk, Tq, [&](int64_t head, int64_t part, int64_t parts) {
-    const int64_t b = head / H, h = head % H;
-    Sweep s = call.sweep(b, V, Tk, Tq);
-    cpu::set_columns(s, K, part, parts);
-    s.x = value_rows_and_one(head);
-    s.y = gradient_rows(head, true);
-    s.u = rows_of(args.query, b, h, call.relu());
-    s.out = head_data(args.d_key, b, h);
-    s.out_stride = args.d_key.time_stride;
-    if (call.relu()) {
-      s.gate = head_data(args.key, b, h);
-      s.gate_stride = args.key.time_stride;
-    }
-    s.first = state_by_key(args.dS_out, args.dz_out, head, K, V, N);
-    s.last = state_by_key(args.dS, args.dz, head, K, V, N);
-    return s;
-  });
-  call.run_reversed(K, V, Tk, Tq, [&](int64_t head, int64_t part, int64_t parts) {
-    const int64_t b = head / H, h = head % H;
-    Sweep s = call.sweep(b, K, Tk, Tq);
-    cpu::set_columns(s, V, part, parts);
-    s.x = rows_of(args.key, b, h, call.relu());
-    s.y = rows_of(args.query, b, h, call.relu());
-    s.u = gradient_rows(head, false);
-    s.out = head_data(args.d_value, b, h);
-    s.out_stride = args.d_value.time_stride;
-    s.first = state_by_value(args.dS_out, head, K, V, N);
-    return s;
-  });
+  backward(args, execution);
 }
-
-void attention_step(const AttentionStep<float>& args, const Execution& execution) {
-  if (args.shape.Tq != 1 || args.shape.Tk != 1) {
-    throw ShapeError("attention_step: Tq and Tk must be 1, got Tq = " + std::to_string(args.shape.Tq) +
-                     ", Tk = " + std::to_string(args.shape.Tk));
-  }
-  check_float(args.shape, args.options, args.position);
-  const int64_t B = args.shape.B, H = args.shape.H, K = args.shape.K, V = args.shape.V,
-                N = args.options.states();
-  const cpu::Level& level = cpu::level(execution.isa ? *execution.isa : selected_isa());
-  const cpu::Angles angles(args.options.horizon, args.position, B, 1);
-  const auto task = [&](int64_t head) {
-    const int64_t b = head / H, h = head % H;
-    cpu::Step step{.K = K,
-                   .V = V,
-                   .N = N,
-                   .relu = args.options.feature_map == FeatureMap::relu,
-                   .eps = args.options.eps,
-                   .query = head_data(args.query, b, h),
-                   .key = head_data(args.key, b, h),
-                   .value = head_data(args.value, b, h),
-                   .out = head_data(args.output, b, h),
-                   .S = args.S + head * N * K * V,
-                   .z = args.z + head * N * K};
-    if (angles.cos(b)) {
-      step.cos = *angles.cos(b);
-      step.sin = *angles.sin(b);
-    }
-    level.step(step);
-  };
-  // Below some 64 Ki numbers of state, waking threads costs more than the work.
-  if (B * H * N * K * V < (1 << 16)) {
-    serial_for(B * H, task);
-  } else {
-    execution.parallel(B * H, task);
-  }
-  for (int64_t b = 0; b < B; ++b) args.position[b] += 1;
+void attention_backward(const AttentionBackward<bfloat16>& args, const Execution& execution) {
+  backward(args, execution);
+}
+void attention_state(const AttentionState<float>& args, const Execution& execution) {
+  state(args, execution);
+}
+void attention_state(const AttentionState<bfloat16>& args, const Execution& execution) {
+  state(args, execution);
+}
+void attention_state_backward(const AttentionStateBackward<float>& args, const Execution& execution) {
+  state_backward(args, execution);
+}
+void attention_state_backward(const AttentionStateBackward<bfloat16>& args, const Execution& execution) {
+  state_backward(args, execution);
+}
+void attention_read(const AttentionRead<float>& args, const Execution& execution) {
+  read(args, execution);
+}
+void attention_read(const AttentionRead<bfloat16>& args, const Execution& execution) {
+  read(args, execution);
+}
+void attention_read_backward(const AttentionReadBackward<float>& args, const Execution& execution) {
+  read_backward(args, execution);
+}
+void attention_read_backward(const AttentionReadBackward<bfloat16>& args, const Execution& execution) {
+  read_backward(args, execution);
 }
 
 }  // namespace cosformer

@@ -7,6 +7,7 @@ namespace cosformer::cpu {
 /// Multiply-adds a head that a form needs, up to a common factor; the cheaper one is taken by
 /// Form::automatic. The state pays off where T exceeds about 2 N K V / (K + V): T = 128 for K = V = 64 with a
 /// horizon.
-bool quadratic_is_cheaper(const AttentionShape& shape, const AttentionOptions& options);
+bool quadratic_is_cheaper(int64_t queries, int64_t keys, int64_t K, int64_t V,
+                          const AttentionOptions& options);
 
 }  // namespace cosformer::cpu

@@ -1,5 +1,11 @@
 #include "cosformer/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -7,12 +13,45 @@
 namespace cosformer {
 namespace {
 
-constexpr std::array kAll = {Isa::generic, Isa::avx2, Isa::avx512};
+constexpr std::array kAll = {Isa::generic, Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx};
 
 std::string list(const std::vector<Isa>& sets) {
   std::string text;
   for (const Isa isa : sets) text += (text.empty() ? "" : ", ") + std::string(name(isa));
   return text;
+}
+
+#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
+
+/// Whether the processor has matrix tiles of bfloat16 and the system saves them, by cpuid and XCR0.
+bool has_tiles() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx >> 27 & 1U) == 0) return false;  // OSXSAVE
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
+  const bool bf16 = (edx >> 22 & 1U) != 0, tile = (edx >> 24 & 1U) != 0;
+  uint32_t low = 0, high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  constexpr uint32_t kTileState = 3U << 17;
+  return bf16 && tile && (low & kTileState) == kTileState;
+}
+
+/// Linux gives a process tiles on request alone.
+bool request_tiles() {
+  constexpr long kArchReqXcompPerm = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
+}
+
+#endif
+
+bool tiles_are_permitted() {
+#if defined(COSFORMER_EMULATE_AMX)
+  return true;
+#elif defined(__x86_64__)
+  static const bool permitted = has_tiles() && request_tiles();
+  return permitted;
+#else
+  return false;
+#endif
 }
 
 Isa select_from_environment() {
@@ -41,6 +80,10 @@ const char* name(Isa isa) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512_bf16:
+      return "avx512_bf16";
+    case Isa::amx:
+      return "amx";
   }
   return "unknown";
 }
@@ -62,6 +105,8 @@ bool available(Isa isa) {
     return available(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
+  if (isa == Isa::avx512_bf16) return available(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
+  if (isa == Isa::amx) return available(Isa::avx512_bf16) && tiles_are_permitted();
 #endif
   return false;
 }
@@ -77,6 +122,15 @@ std::vector<Isa> available_isas() {
 Isa selected_isa() {
   static const Isa isa = select_from_environment();
   return isa;
+}
+
+std::string isa_note() {
+#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
+  if (has_tiles() && !tiles_are_permitted()) {
+    return "the system refuses this process AMX's tiles (arch_prctl); bfloat16 goes without them";
+  }
+#endif
+  return "";
 }
 
 std::string processor_name() {

@@ -1,6 +1,6 @@
 #pragma once
 
-// Copies rows from the caller's memory into dense, padded, transformed buffers.
+// Copies rows from the caller's memory into dense, padded, transformed buffers of floats.
 
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/sweep.h"
@@ -11,31 +11,75 @@ namespace {
 inline constexpr int R = static_cast<int>(kBlock);  // rows of a block
 inline constexpr int L = R / W;                     // vectors that hold one lane a row
 
-COSFORMER_INLINE Vec load_transformed(const float* p, int64_t count, bool use_relu, float scale) {
-  Vec v = count >= W ? load(p) : load_partial(p, count);
-  if (use_relu) v = relu(v);
-  return v * scale;
+/// Rows of one head and what is done to them on the way: max(row, floor) * scale.
+template <class T>
+struct RowSource {
+  const Matrix<const T>& matrix;
+  const Side& side;
+  int64_t head = 0;
+  bool relu = false;
+  const float* scale = nullptr;  ///< by token; null: 1
+
+  const T* row(int64_t r) const { return matrix.line(head, side.line(r)); }
+  float scale_of(int64_t r) const { return scale ? scale[side.token(r)] : 1.0F; }
+  /// relu is a maximum with 0, nothing one with -infinity; NaN passes both.
+  Vec floor() const { return broadcast(relu ? 0.0F : -__builtin_inff()); }
+};
+
+COSFORMER_INLINE Vec raised(Vec v, Vec floor) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(0xFFFF, floor, v);
+#elif defined(__AVX2__)
+  return _mm256_max_ps(floor, v);
+#else
+  return v < floor ? floor : v;
+#endif
 }
 
-COSFORMER_INLINE float scale_of(const Rows& rows, int64_t r) {
-  return rows.scale ? rows.scale[r * rows.step] : 1.0F;
-}
-COSFORMER_INLINE float extra_of(const Rows& rows, int64_t r) {
-  return rows.extra[r * rows.extra_step];
+/// terms[token] of rows [first, first + count); 1 without terms.
+COSFORMER_INLINE void copy_terms(float* target, const float* terms, const Side& side, int64_t first,
+                                 int64_t count) {
+  const float* start = terms ? terms + side.token(first) : nullptr;
+  if (!terms) {
+    for (int64_t r = 0; r < count; ++r) target[r] = 1;
+  } else if (side.step == 1) {
+    for (int64_t r = 0; r < count; ++r) target[r] = start[r];
+  } else {
+    for (int64_t r = 0; r < count; ++r) target[r] = start[-r];
+  }
 }
 
-/// Rows [first, first + count) transposed: target [width (+1)][R]; lanes beyond count are zero.
-void pack_transposed(float* target, const Rows& rows, int64_t first, int64_t count, int64_t width) {
+/// Rows [first, first + count) transposed: target [width][R]; lanes beyond count are zero.
+template <class T>
+void pack_transposed(float* target, const RowSource<T>& source, int64_t first, int64_t count, int64_t width) {
+  const T* rows[R];
+  float scale[R];
+  for (int r = 0; r < R; ++r) {
+    const bool real = r < count;
+    rows[r] = source.row(first + (real ? r : 0));
+    scale[r] = real ? source.scale_of(first + r) : 0.0F;
+  }
+  const Vec floor = source.floor();
+  const bool scaled = source.scale != nullptr;
   for (int64_t c = 0; c < width; c += W) {
     const int64_t columns = smaller(width - c, W);
     for (int group = 0; group < L; ++group) {
       Vec block[W];
+      if (columns == W && count == R) {
 #pragma GCC unroll 16
-      for (int r = 0; r < W; ++r) {
-        const int64_t row = group * W + r;
-        block[r] = row < count ? load_transformed(rows.data + (first + row) * rows.stride + c, columns,
-                                                  rows.relu, scale_of(rows, first + row))
-                               : zero();
+        for (int r = 0; r < W; ++r) block[r] = raised(load(rows[group * W + r] + c), floor);
+        if (scaled) {
+#pragma GCC unroll 16
+          for (int r = 0; r < W; ++r) block[r] *= scale[group * W + r];
+        }
+      } else {
+        alignas(64) float staged[W * W] = {};
+        for (int r = 0; r < smaller(W, count - group * W); ++r) {
+          const Vec row = load_up_to(rows[group * W + r] + c, columns);
+          store(staged + r * W, raised(row, floor) * scale[group * W + r]);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < W; ++r) block[r] = load(staged + r * W);
       }
       transpose(block);
       float* out = target + c * R + group * W;
@@ -45,37 +89,39 @@ void pack_transposed(float* target, const Rows& rows, int64_t first, int64_t cou
       }
     }
   }
-  if (rows.extra) {
-    for (int64_t r = 0; r < R; ++r) target[width * R + r] = r < count ? extra_of(rows, first + r) : 0.0F;
-  }
 }
 
-/// Rows [first, first + count), columns [c_begin, c_end) and the extra column, as target [padded_count][ld],
-/// zero beyond.
-void pack_rows(float* target, int64_t ld, const Rows& rows, int64_t first, int64_t count,
-               int64_t padded_count, int64_t c_begin, int64_t c_end) {
+/// Rows [first, first + count), columns [c_begin, c_end), not scaled, as target [count][ld], zero beyond the
+/// columns.
+template <class T>
+void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t first, int64_t count,
+               int64_t c_begin, int64_t c_end) {
   const int64_t width = c_end - c_begin;
-  for (int64_t r = 0; r < padded_count; ++r) {
-    float* out = target + r * ld;
-    if (r >= count) {
-      for (int64_t c = 0; c < ld; c += W) store(out + c, zero());
-      continue;
-    }
-    const float* in = rows.data + (first + r) * rows.stride + c_begin;
-    const float scale = scale_of(rows, first + r);
-    for (int64_t c = 0; c < ld; c += W) {
-      store(out + c, c < width ? load_transformed(in + c, width - c, rows.relu, scale) : zero());
-    }
-    if (rows.extra) out[width] = extra_of(rows, first + r);
+  const Vec floor = source.floor();
+  for (int64_t r = 0; r < count; ++r) {
+    const T* in = source.row(first + r) + c_begin;
+    for (int64_t c = 0; c < width; c += W)
+      store(target + r * ld + c, raised(load_up_to(in + c, width - c), floor));
   }
 }
 
-/// target [count][ld] = source [count][ld], row r times factor[r * step].
-void scale_rows(float* target, const float* source, int64_t ld, int64_t count, const float* factor,
-                int64_t step) {
+/// As pack_rows, but scaled, and the same rows times `waves[n]`[row] into target_n.
+template <int N, class T>
+void pack_rows_with_waves(float* target, float* const (&target_n)[2], int64_t ld, const RowSource<T>& source,
+                          int64_t first, int64_t count, int64_t c_begin, int64_t c_end,
+                          const float* const (&waves)[2]) {
+  const int64_t width = c_end - c_begin;
+  const Vec floor = source.floor();
   for (int64_t r = 0; r < count; ++r) {
-    const float f = factor[r * step];
-    for (int64_t c = 0; c < ld; c += W) store(target + r * ld + c, load(source + r * ld + c) * f);
+    const T* in = source.row(first + r) + c_begin;
+    const float scale = source.scale_of(first + r);
+    for (int64_t c = 0; c < width; c += W) {
+      Vec v = raised(load_up_to(in + c, width - c), floor);
+      if (source.scale) v *= scale;
+      store(target + r * ld + c, v);
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) store(target_n[n] + r * ld + c, v * waves[n][r]);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Asks for the next chunk's rows, a few cache lines at a time, while the current chunk is computed: rows of
-// one head lie far apart (a stride of all heads), which the processor's own prefetchers do not follow.
+// Asks for the next chunk's rows, a few at a time, while the current chunk is computed: rows of one head lie
+// far apart (a stride of all heads), which the processor's own prefetchers do not follow.
 
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/sweep.h"
@@ -11,37 +11,43 @@ namespace {
 
 class Prefetch {
  public:
-  /// Rows [first, first + count) of a matrix, `width` floats each.
-  void add(const float* data, int64_t stride, int64_t first, int64_t count, int64_t width) {
-    if (!data || count <= 0 || width <= 0) return;
-    blocks_[blocks_used_++] = {data + first * stride, stride, count, width};
-    lines_ += count * ((width + kLine - 1) / kLine);
-  }
-
-  int64_t lines() const { return lines_; }
-
-  void next(int64_t lines) {
-    for (; lines > 0 && block_ < blocks_used_; --lines) {
-      const Rows& rows = blocks_[block_];
-      __builtin_prefetch(rows.data + row_ * rows.stride + column_, 0, 2);
-      column_ += kLine;
-      if (column_ < rows.width) continue;
-      column_ = 0;
-      if (++row_ < rows.count) continue;
-      row_ = 0;
-      ++block_;
+  /// Rows [first, first + count) of a head's matrix, `width` numbers each from column `begin` on. What the
+  /// list cannot hold is left to the processor.
+  template <class T>
+  void add(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count,
+           int64_t begin, int64_t width) {
+    if (!matrix.data || width <= 0) return;
+    while (lines_ < kWindow && lines_ * kLine < width * static_cast<int64_t>(sizeof(T))) lines_ *= 2;
+    T* const data = matrix.line(head, 0) + begin;
+    for (int64_t r = 0; r < count && used_ < kMost; ++r) {
+      rows_[used_++] = reinterpret_cast<const char*>(data + side.line(first + r) * matrix.line_stride);
     }
   }
 
+  /// Spreads the rows over that many tiles, each of which asks for kWindow lines.
+  void spread(int64_t tiles) {
+    // Rows of a tile, no more than its lines can cover.
+    const int64_t wanted = (used_ + tiles - 1) / tiles, most = kWindow / lines_;
+    a_tile_ = wanted < most ? wanted : most;
+    shift_ = __builtin_ctzll(static_cast<uint64_t>(lines_));
+    for (int64_t i = 0; i < kWindow; ++i) rows_[used_ + i] = reinterpret_cast<const char*>(rows_);
+  }
+
+  void next_tile() {
+    now_ = rows_ + at_;
+    at_ = smaller(at_ + a_tile_, used_);
+  }
+
+  /// Line j of the tile's: one an iteration, since a burst is dropped.
+  COSFORMER_INLINE void line(int64_t j) const {
+    __builtin_prefetch(now_[(j & (kWindow - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 3);
+  }
+
  private:
-  static constexpr int64_t kLine = 16;  // floats
-  struct Rows {
-    const float* data;
-    int64_t stride, count, width;
-  };
-  Rows blocks_[5] = {};
-  int blocks_used_ = 0, block_ = 0;
-  int64_t row_ = 0, column_ = 0, lines_ = 0;
+  static constexpr int64_t kMost = 512, kWindow = 16, kLine = 64;
+  const char* rows_[kMost + kWindow];
+  const char* const* now_ = rows_;
+  int64_t used_ = 0, at_ = 0, a_tile_ = 0, lines_ = 1, shift_ = 0;  // lines of a row, a power of two
 };
 
 }  // namespace

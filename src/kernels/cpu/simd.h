@@ -8,6 +8,12 @@
 #include <cstdint>
 #include <utility>
 
+#include "cosformer/bfloat16.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace cosformer::cpu {
 namespace {
 
@@ -24,13 +30,10 @@ inline constexpr int W = 4;
 typedef float Vec __attribute__((vector_size(W * 4)));
 typedef float UnalignedVec __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef int32_t IntVec __attribute__((vector_size(W * 4)));
+typedef uint32_t BitsVec __attribute__((vector_size(W * 4)));
+typedef uint16_t HalfVec __attribute__((vector_size(W * 2)));
+typedef uint16_t UnalignedHalfVec __attribute__((vector_size(W * 2), aligned(2), may_alias));
 
-COSFORMER_INLINE Vec load(const float* p) {
-  return *reinterpret_cast<const UnalignedVec*>(p);
-}
-COSFORMER_INLINE void store(float* p, Vec v) {
-  *reinterpret_cast<UnalignedVec*>(p) = v;
-}
 COSFORMER_INLINE Vec broadcast(float x) {
   return x - Vec{};
 }
@@ -38,22 +41,41 @@ COSFORMER_INLINE Vec zero() {
   return Vec{};
 }
 
+COSFORMER_INLINE Vec widen(HalfVec half) {
+  return reinterpret_cast<Vec>(__builtin_convertvector(half, BitsVec) << 16);
+}
+
+/// Rounds to nearest, ties to even; NaN stays NaN.
+COSFORMER_INLINE HalfVec narrow(Vec v) {
+#if defined(__AVX512BF16__)
+  return reinterpret_cast<HalfVec>(_mm512_cvtneps_pbh(v));
+#else
+  const BitsVec bits = reinterpret_cast<BitsVec>(v);
+  const BitsVec rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+  const BitsVec is_nan = reinterpret_cast<BitsVec>(v != v);
+  return __builtin_convertvector((is_nan & ((bits >> 16) | 0x40U)) | (~is_nan & rounded), HalfVec);
+#endif
+}
+
+COSFORMER_INLINE Vec load(const float* p) {
+  return *reinterpret_cast<const UnalignedVec*>(p);
+}
+COSFORMER_INLINE void store(float* p, Vec v) {
+  *reinterpret_cast<UnalignedVec*>(p) = v;
+}
+COSFORMER_INLINE Vec load(const bfloat16* p) {
+  return widen(*reinterpret_cast<const UnalignedHalfVec*>(p));
+}
+COSFORMER_INLINE void store(bfloat16* p, Vec v) {
+  *reinterpret_cast<UnalignedHalfVec*>(p) = narrow(v);
+}
+
 /// relu that keeps NaN.
 COSFORMER_INLINE Vec relu(Vec v) {
   return v < zero() ? zero() : v;
 }
-
-/// First `count` lanes from memory, the rest zero.
-COSFORMER_INLINE Vec load_partial(const float* p, int64_t count) {
-  alignas(64) float lanes[W] = {};
-  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
-  return load(lanes);
-}
-
-COSFORMER_INLINE void store_partial(float* p, Vec v, int64_t count) {
-  alignas(64) float lanes[W];
-  store(lanes, v);
-  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+COSFORMER_INLINE float relu(float x) {
+  return x < 0 ? 0.0F : x;
 }
 
 COSFORMER_INLINE IntVec lane_numbers() {
@@ -63,11 +85,69 @@ COSFORMER_INLINE IntVec lane_numbers() {
   return numbers;
 }
 
+/// First `count` lanes from memory, 0 < count < W, the rest zero; nothing beyond them is read.
+COSFORMER_INLINE Vec load_partial(const float* p, int64_t count) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), p);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(p, reinterpret_cast<__m256i>(lane_numbers() < static_cast<int32_t>(count)));
+#else
+  alignas(64) float lanes[W] = {};
+  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+#endif
+}
+
+COSFORMER_INLINE void store_partial(float* p, Vec v, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << count) - 1), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(lane_numbers() < static_cast<int32_t>(count)), v);
+#else
+  alignas(64) float lanes[W];
+  store(lanes, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
+}
+
+COSFORMER_INLINE Vec load_partial(const bfloat16* p, int64_t count) {
+  alignas(64) bfloat16 lanes[W] = {};
+  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+
+COSFORMER_INLINE void store_partial(bfloat16* p, Vec v, int64_t count) {
+  alignas(64) bfloat16 lanes[W];
+  store(lanes, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+/// The first min(count, W) lanes.
+template <class T>
+COSFORMER_INLINE Vec load_up_to(const T* p, int64_t count) {
+  return count >= W ? load(p) : load_partial(p, count);
+}
+template <class T>
+COSFORMER_INLINE void store_up_to(T* p, Vec v, int64_t count) {
+  if (count >= W) {
+    store(p, v);
+  } else {
+    store_partial(p, v, count);
+  }
+}
+
+/// Every lane plus the one S further: one of log2(W) steps of a sum.
+template <int S, std::size_t... C>
+COSFORMER_INLINE Vec fold(Vec v, std::index_sequence<C...>) {
+  return v + __builtin_shufflevector(v, v, (C ^ S)...);
+}
+
 COSFORMER_INLINE float sum_lanes(Vec v) {
-  float total = 0;
-#pragma GCC unroll 16
-  for (int i = 0; i < W; ++i) total += v[i];
-  return total;
+  constexpr auto kLanes = std::make_index_sequence<W>();
+  if constexpr (W >= 16) v = fold<8>(v, kLanes);
+  if constexpr (W >= 8) v = fold<4>(v, kLanes);
+  v = fold<2>(v, kLanes);
+  return fold<1>(v, kLanes)[0];
 }
 
 /// Swaps the S x S blocks off the diagonal of two rows S apart: one of log2(W) steps of a transpose.

@@ -1,86 +1,110 @@
 #pragma once
 
-// The recurrence, one token: every row of S is read, advanced, written and added to the output in one pass.
+// The recurrence, one token: every row of S is read, advanced, read by the queries of its group and written
+// in one pass.
 
-#include "kernels/cpu/simd.h"
-#include "kernels/cpu/sweep.h"
+#include "kernels/cpu/pack.h"
 
 namespace cosformer::cpu {
 namespace {
 
-/// Columns [column, column + lanes) with V vectors; the last vector may be partial.
-template <int V>
-COSFORMER_INLINE void step_columns(const Step& s, int64_t column, int64_t lanes, float inverse) {
-  Vec value[V], sum[V];
+inline constexpr int kStepHeads = 4;  // that read a row of S at once
+
+COSFORMER_INLINE float to_float(float x) {
+  return x;
+}
+COSFORMER_INLINE float to_float(bfloat16 x) {
+  return static_cast<float>(x);
+}
+
+template <class T>
+COSFORMER_INLINE float feature(const Step<T>& s, T x, int64_t n) {
+  const float value = to_float(x);
+  return (s.relu ? relu(value) : value) * (n == 0 ? s.cos : s.sin);
+}
+
+/// Columns [column, column + lanes) with V vectors, the last of which may be partial, for heads [h0, h0 + H).
+/// With kWrite the state is written, faded to the next position.
+template <int V, int H, bool kWrite, class T>
+COSFORMER_INLINE void step_columns(const Step<T>& s, int64_t h0, int64_t column, int64_t lanes,
+                                   const float* inverse) {
+  Vec value[V], sum[H][V];
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
-    const int64_t left = lanes - v * W;
-    value[v] = left >= W ? load(s.value + column + v * W) : load_partial(s.value + column + v * W, left);
-    sum[v] = zero();
+    value[v] = load_up_to(s.value + column + v * W, lanes - v * W);
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) sum[h][v] = zero();
   }
   for (int64_t n = 0; n < s.N; ++n) {
-    const float wave = n == 0 ? s.cos : s.sin;
     for (int64_t k = 0; k < s.K; ++k) {
-      const float key = (s.relu && s.key[k] < 0 ? 0.0F : s.key[k]) * wave;
-      const float query = (s.relu && s.query[k] < 0 ? 0.0F : s.query[k]) * wave;
+      const float key = feature(s, s.key[k], n);
+      float query[H];
+#pragma GCC unroll 4
+      for (int h = 0; h < H; ++h) query[h] = feature(s, s.query[(h0 + h) * s.query_stride + k], n);
       float* row = s.S + (n * s.K + k) * s.V + column;
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        const int64_t left = lanes - v * W;
-        Vec state = left >= W ? load(row + v * W) : load_partial(row + v * W, left);
-        state += value[v] * key;
-        sum[v] += state * query;
-        if (left >= W) {
-          store(row + v * W, state);
-        } else {
-          store_partial(row + v * W, state, left);
-        }
+        const Vec state = load_up_to(row + v * W, lanes - v * W) + value[v] * key;
+#pragma GCC unroll 4
+        for (int h = 0; h < H; ++h) sum[h][v] += state * query[h];
+        if constexpr (kWrite) store_up_to(row + v * W, state * s.decay, lanes - v * W);
       }
     }
   }
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    const int64_t left = lanes - v * W;
-    if (left >= W) {
-      store(s.out + column + v * W, sum[v] * inverse);
-    } else {
-      store_partial(s.out + column + v * W, sum[v] * inverse, left);
+  for (int h = 0; h < H; ++h) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      store_up_to(s.out + (h0 + h) * s.out_stride + column + v * W, sum[h][v] * inverse[h], lanes - v * W);
     }
   }
 }
 
-void step(const Step& s) {
-  float denominator = 0;
+template <int H, bool kWrite, class T>
+void step_heads(const Step<T>& s, int64_t h0, const float* inverse) {
+  constexpr int V = H == 1 ? 4 : 2;
+  int64_t column = 0;
+  for (; column + V * W <= s.V; column += V * W) step_columns<V, H, kWrite>(s, h0, column, V * W, inverse);
+  for (; column < s.V; column += W)
+    step_columns<1, H, kWrite>(s, h0, column, smaller(W, s.V - column), inverse);
+}
+
+/// sum_k z q~ with z advanced; z itself changes with the last head. In chains, whose roundings do not add up
+/// as one sum's would.
+template <class T>
+float step_denominator(const Step<T>& s, int64_t head, bool write) {
+  constexpr int kChains = 8;
+  float chains[kChains] = {};
   for (int64_t n = 0; n < s.N; ++n) {
-    const float wave = n == 0 ? s.cos : s.sin;
     for (int64_t k = 0; k < s.K; ++k) {
       float& z = s.z[n * s.K + k];
-      z += (s.relu && s.key[k] < 0 ? 0.0F : s.key[k]) * wave;
-      denominator += z * ((s.relu && s.query[k] < 0 ? 0.0F : s.query[k]) * wave);
+      const float advanced = z + feature(s, s.key[k], n);
+      chains[k % kChains] += advanced * feature(s, s.query[head * s.query_stride + k], n);
+      if (write) z = advanced * s.decay;
     }
   }
-  if (s.denominator) *s.denominator = denominator;
-  const float inverse = 1.0F / (denominator < s.eps ? s.eps : denominator);
-  int64_t column = 0;
-  for (; column + 4 * W <= s.V; column += 4 * W) step_columns<4>(s, column, 4 * W, inverse);
-  for (; column < s.V; column += W) step_columns<1>(s, column, smaller(W, s.V - column), inverse);
+  float denominator = 0;
+  for (const float chain : chains) denominator += chain;
+  return denominator;
 }
 
-void row_terms(int64_t rows, int64_t V, const float* out, int64_t out_stride, const float* d_out,
-               int64_t d_out_stride, const float* denominator, int64_t denominator_stride, float eps,
-               float* scale, float* delta) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* a = out + r * out_stride;
-    const float* b = d_out + r * d_out_stride;
-    Vec sum = zero();
-    for (int64_t c = 0; c < V; c += W) {
-      const int64_t left = V - c;
-      sum += left >= W ? load(a + c) * load(b + c) : load_partial(a + c, left) * load_partial(b + c, left);
+template <class T>
+void step(const Step<T>& s) {
+  float inverse[kStepHeads];
+  for (int64_t h0 = 0; h0 < s.heads;) {
+    const int64_t left = s.heads - h0, count = left >= kStepHeads ? kStepHeads : 1;
+    for (int64_t h = 0; h < count; ++h) {
+      const float sum = step_denominator(s, h0 + h, h0 + h + 1 == s.heads);
+      if (s.denominator) s.denominator[h0 + h] = sum;
+      inverse[h] = !s.normalize ? 1.0F : 1.0F / (sum < s.eps ? s.eps : sum);
     }
-    const float den = denominator[r * denominator_stride];
-    const bool clamped = den < eps;
-    scale[r] = 1.0F / (clamped ? eps : den);
-    delta[r] = clamped ? 0.0F : -scale[r] * sum_lanes(sum);
+    const bool last = left == count;
+    if (count == 1) {
+      last ? step_heads<1, true>(s, h0, inverse) : step_heads<1, false>(s, h0, inverse);
+    } else {
+      last ? step_heads<kStepHeads, true>(s, h0, inverse) : step_heads<kStepHeads, false>(s, h0, inverse);
+    }
+    h0 += count;
   }
 }
 

@@ -1,0 +1,293 @@
+#pragma once
+
+// Blocks of R rows of x: packed, scored with the rows of y that they see, and written.
+
+#include "kernels/cpu/state_kernel.h"
+
+namespace cosformer::cpu {
+namespace {
+
+template <class T>
+void pack_block(const Sweep<T>& s, const Plan& p, Block& block) {
+  pack_transposed(block.xT, RowSource<T>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
+                  block.first, block.count, s.X);
+  if (p.twin) {
+    pack_transposed(block.wT, RowSource<T>{s.w, s.x_side, block.head}, block.first, block.count, p.columns);
+  }
+}
+
+template <class P, class T>
+void begin_block(const Sweep<T>& s, const P& p, Block& block) {
+  pack_block(s, p, block);
+  const float* fade = s.x_fade.head(block.head);
+  for (int r = 0; r < R; ++r) {
+    const int64_t row = block.first + smaller(r, block.count - 1), token = s.x_side.token(row);
+    float left = s.decay ? s.decay[row - block.chunk_first + s.lag] : 1.0F;
+    if (fade) left *= fade[token];
+    block.wave[0][r] = s.N == 2 ? s.x_side.cos[token] * left : left;
+    block.wave[1][r] = s.N == 2 ? s.x_side.sin[token] * left : 0.0F;
+    block.inverse[r] = 1.0F;
+  }
+}
+
+/// Scores of one head of y into `scores`, each weighted by its distance, and their sums over what each lane
+/// sees. `lane_start` is what a lane's sums start from (a), `row_start` a row's (b); null: 0.
+COSFORMER_INLINE void score_rows(float* scores, const float* xT, int64_t width, const float* y, int64_t ld_y,
+                                 const Block& block, const float* weights, const float* lane_start,
+                                 const float* row_start, Vec (&sums)[L]) {
+  const int64_t total = block.keys + (block.triangle ? R : 0);
+  for (int64_t j0 = 0; j0 < total; j0 += kScoreKeys) {
+    Vec tile[kScoreKeys][L];
+#pragma GCC unroll 16
+    for (int j = 0; j < kScoreKeys; ++j) {
+#pragma GCC unroll 8
+      for (int l = 0; l < L; ++l) {
+        tile[j][l] = lane_start ? load(lane_start + l * W) : zero();
+        if (row_start) tile[j][l] += row_start[j0 + j];
+      }
+    }
+    score_tile(tile, xT, y + j0 * ld_y, ld_y, width);
+    Vec part[2][L] = {};
+#pragma GCC unroll 16
+    for (int j = 0; j < kScoreKeys; ++j) {
+#pragma GCC unroll 8
+      for (int l = 0; l < L; ++l) {
+        Vec weight = tile[j][l];
+        if (weights) weight *= load(weights + block.first - block.chunk_first - (j0 + j) + l * W);
+        store(scores + (j0 + j) * R + l * W, weight);
+        if (j0 + j >= block.keys) {
+          const IntVec lane = lane_numbers() + (l * W - static_cast<int32_t>(j0 + j - block.keys));
+          weight = lane >= 0 ? weight : zero();
+        }
+        part[j % 2][l] += weight;
+      }
+    }
+#pragma GCC unroll 8
+    for (int l = 0; l < L; ++l) sums[l] += part[0][l] + part[1][l];
+  }
+}
+
+/// What the sum z beside the state adds to the block's denominators.
+COSFORMER_INLINE Vec read_sum(const Block& block, const Plan& p, int64_t N, int l) {
+  constexpr int kChains = 4;
+  Vec part[2][kChains] = {};
+  int64_t k = 0;
+  for (; k + kChains <= p.X; k += kChains) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kChains; ++i) {
+      const Vec x = load(block.xT + (k + i) * R + l * W);
+      part[0][i] += x * p.sum[k + i];
+      if (N == 2) part[1][i] += x * p.sum[p.ld_sum + k + i];
+    }
+  }
+  for (; k < p.X; ++k) {
+    const Vec x = load(block.xT + k * R + l * W);
+    part[0][0] += x * p.sum[k];
+    if (N == 2) part[1][0] += x * p.sum[p.ld_sum + k];
+  }
+  Vec total = zero();
+#pragma GCC unroll 2
+  for (int n = 0; n < 2; ++n) {
+    total += (part[n][0] + part[n][1] + (part[n][2] + part[n][3])) * load(block.wave[n] + l * W);
+  }
+  return total;
+}
+
+/// Sets block.inverse from the sums of its scores and z.
+template <class P, class T>
+COSFORMER_INLINE void finish_denominators(const Sweep<T>& s, const P& p, Block& block, Vec (&sums)[L]) {
+#pragma GCC unroll 8
+  for (int l = 0; l < L; ++l) {
+    if (block.inter) sums[l] += read_sum(block, p, s.N, l);
+    const Vec clamped = sums[l] < broadcast(s.eps) ? broadcast(s.eps) : sums[l];
+    store(block.inverse + l * W, 1.0F / clamped);
+    if (!s.denominator.data) continue;
+    alignas(64) float lanes[W];
+    store(lanes, sums[l]);
+    for (int64_t r = 0; r < smaller(W, block.count - l * W); ++r) {
+      *s.denominator.line(block.head, s.x_side.line(block.first + l * W + r)) = lanes[r];
+    }
+  }
+}
+
+/// What the block's lanes start their scores from, a; false: from 0.
+template <class T>
+bool lane_terms(const Sweep<T>& s, const Block& block, float (&terms)[R]) {
+  const float* a = s.a.head(block.head);
+  if (!a) return false;
+  copy_terms(terms, a, s.x_side, block.first, block.count);
+  for (int64_t r = block.count; r < R; ++r) terms[r] = 0;
+  return true;
+}
+
+template <class T>
+void score_block(const Sweep<T>& s, const Plan& p, Block& block, bool pairs) {
+  Vec sums[L] = {};
+  alignas(64) float terms[R];
+  const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
+  for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys;
+    score_rows(block.scores + row * R, block.xT, s.X, p.y + row * p.ld_y, p.ld_y, block, s.weights,
+               lane_start, nullptr, sums);
+    if (!p.twin) continue;
+    Vec unused[L] = {};
+    score_rows(block.twin_scores + row * R, block.wT, p.columns, p.u + row * p.ld_u, p.ld_u, block, s.weights,
+               nullptr, s.b.data ? p.b + row : nullptr, unused);
+  }
+  if (s.normalize) finish_denominators(s, p, block, sums);
+}
+
+/// The block's rows [r0, r0 + kTileRows) read a panel of the state.
+template <int N, int V>
+COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block, int64_t column,
+                                 int64_t r0) {
+  read_tile<N, V>(acc, block.xT, p.X, panel_of(p.state, p, N, column), block.wave, r0);
+}
+
+/// They add what they see of one head's rows of u, and for the twin of y.
+template <int V>
+COSFORMER_INLINE void add_pairs(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block, int64_t head,
+                                int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys;
+  pair_tile<V>(acc, block.scores + row * R, p.u + row * p.ld_u + column, p.ld_u, block.keys, block.triangle,
+               r0);
+}
+template <int V>
+COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block,
+                                     int64_t head, int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys;
+  pair_tile<V>(acc, block.twin_scores + row * R, p.y + row * p.ld_y + column, p.ld_y, block.keys,
+               block.triangle, r0);
+}
+
+/// Writes a tile of rows [r0, r0 + kTileRows), `lanes` columns from `column` on.
+template <int V, class T>
+COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>& out,
+                                 const Matrix<const T>& gate, const Side& side, const Block& block,
+                                 int64_t r0, int64_t column, int64_t lanes) {
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+    if (r0 + r >= block.count) break;
+    const int64_t line = side.line(block.first + r0 + r);
+    T* to = out.line(block.head, line) + column;
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+      const int64_t left = lanes - v * W;
+      if (left <= 0) break;
+      Vec value = acc[r][v];
+      if (gate.data) {
+        value = load_up_to(gate.line(block.head, line) + column + v * W, left) <= zero() ? zero() : value;
+      }
+      store_up_to(to + v * W, value, left);
+    }
+  }
+}
+
+/// One panel of columns: the block reads the state and its pairs, and writes.
+template <int N, int V, class P, class T>
+COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& block, int64_t column,
+                                 bool pairs) {
+  for (int64_t r0 = 0; r0 < block.count; r0 += kTileRows) {
+    Vec acc[kTileRows][V];
+    if (block.inter) {
+      read_state<N, V>(acc, p, block, column, r0);
+    } else {
+#pragma GCC unroll 8
+      for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) acc[r][v] = zero();
+      }
+    }
+    if (s.sum == Sum::u && block.inter) {
+      const float* a = s.a.head(block.head);
+#pragma GCC unroll 8
+      for (int r = 0; r < kTileRows; ++r) {
+        const float term = a[s.x_side.token(block.first + smaller(r0 + r, block.count - 1))];
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 2
+          for (int v = 0; v < V; ++v) {
+            acc[r][v] += load(p.sum + n * p.ld_sum + column + v * W) * (term * block.wave[n][r0 + r]);
+          }
+        }
+      }
+    }
+    for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_pairs<V>(acc, p, block, h, column, r0);
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) acc[r][v] *= block.inverse[r0 + r];
+    }
+    write_tile<V>(acc, s.out, s.gate, s.x_side, block, r0, s.u_begin + column, p.columns - column);
+  }
+}
+
+/// The twin's share of one panel of the state.
+template <int N>
+COSFORMER_INLINE void read_twin(const Plan& p, const Block& block, int64_t column, int64_t panel) {
+  const int64_t columns = smaller(panel, p.columns - column);
+  for (int64_t k = 0; k < p.rows; k += kTwinRows) {
+    twin_tile<N>(block.twin, p.rows * R, panel_of(p.state, p, N, column), panel, block.wT + column * R,
+                 columns, k);
+  }
+}
+
+/// Before the first panel: the twin starts from the sum beside the state, r.
+template <class T>
+void begin_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
+  for (int64_t n = 0; n < s.N; ++n) {
+    for (int64_t k = 0; k < p.rows; ++k) {
+      const Vec start = broadcast(s.sum == Sum::b_y && k < s.X ? p.sum[n * p.ld_sum + k] : 0.0F);
+      for (int l = 0; l < L; ++l) store(block.twin + (n * p.rows + k) * R + l * W, start);
+    }
+  }
+}
+
+/// After the last panel: lanes become rows, the pairs are added, the twin is written.
+template <int V, class P, class T>
+COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& block, int64_t column,
+                                 bool pairs) {
+  for (int64_t r0 = 0; r0 < block.count; r0 += kTileRows) {
+    Vec acc[kTileRows][V];
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        acc[r][v] = block.inter ? load(block.twin_rows + (r0 + r) * p.ld_y + column + v * W) : zero();
+      }
+    }
+    for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_twin_pairs<V>(acc, p, block, h, column, r0);
+    write_tile<V>(acc, s.twin, s.twin_gate, s.x_side, block, r0, column, s.X - column);
+  }
+}
+
+/// The twin's rows, from its lanes.
+template <class T>
+void turn_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
+  for (int64_t k = 0; k < s.X; k += W) {
+    for (int l = 0; l < L; ++l) {
+      Vec rows[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) {
+        // Rows of the twin beyond s.X exist up to p.rows only.
+        const int64_t row = smaller(k + i, p.rows - 1);
+        rows[i] = load(block.twin + row * R + l * W) * load(block.wave[0] + l * W);
+        if (s.N == 2) rows[i] += load(block.twin + (p.rows + row) * R + l * W) * load(block.wave[1] + l * W);
+      }
+      transpose(rows);
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) store(block.twin_rows + (l * W + i) * p.ld_y + k, rows[i]);
+    }
+  }
+}
+
+template <class P, class T>
+void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) {
+  if (block.inter) turn_twin(s, p, block);
+  int64_t column = 0;
+  for (; column + kPanel <= p.ld_y; column += kPanel) write_twin<kPanelVectors>(s, p, block, column, pairs);
+  if (column < p.ld_y) write_twin<1>(s, p, block, column, pairs);
+}
+
+}  // namespace
+}  // namespace cosformer::cpu

@@ -1,0 +1,130 @@
+#include "kernels/cpu/call.h"
+
+#include <array>
+
+#include "kernels/cpu/packed_states.h"
+
+namespace cosformer::cpu {
+namespace {
+
+constexpr int64_t kStretch = 512;  // rows of x of one task
+
+Side reversed(Side side) {
+  side.origin = side.count - 1;
+  side.step = -1;
+  return side;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Unit> Call<T>::units() const {
+  std::vector<Unit> units;
+  for (int64_t b = 0; b < shape_.B; ++b) {
+    for (int64_t g = 0; g < shape_.G; ++g) units.push_back({b, g});
+  }
+  if (queries.ragged() || keys.ragged()) {
+    const auto length = [&](const Unit& unit) { return queries.count(unit.b) + keys.count(unit.b); };
+    std::stable_sort(units.begin(), units.end(),
+                     [&](const Unit& a, const Unit& b) { return length(a) > length(b); });
+  }
+  return units;
+}
+
+template <class T>
+Sweep<T> Call<T>::sweep(const Unit& unit, const Pass<T>& pass) const {
+  Sweep<T> s = pass.make(unit);
+  s.X = pass.X;
+  s.U = s.u_end = pass.U;
+  s.N = options_.states();
+  s.chunk = chunk(unit.b);
+  s.quadratic = quadratic(unit.b);
+  s.weights = weights_.center(unit.g);
+  s.decay = fading_.group(unit.g);
+  s.eps = options_.eps;
+  if (pass.reversed) {
+    s.x_side = reversed(s.x_side);
+    s.y_side = reversed(s.y_side);
+    s.lag = 1;
+  }
+  return s;
+}
+
+template <class T>
+void Call<T>::run_causal(std::initializer_list<const Pass<T>*> passes, const std::vector<Unit>& all) const {
+  struct Task {
+    const Pass<T>* pass;
+    const Unit* first;
+    int64_t count, part, parts;
+  };
+  std::vector<Task> tasks;
+  const auto total = static_cast<int64_t>(all.size());
+  for (const Pass<T>* pass : passes) {
+    const int64_t parts = pass->whole ? 1 : column_parts(total, pass->U, execution_.width);
+    const int64_t together =
+        sweeps_together(total, parts, execution_.width, options_.states() * pass->X * pass->U);
+    for (int64_t first = 0; first < total;) {
+      // Sweeps in turns are of one sequence: they differ in pointers alone.
+      int64_t count = 1;
+      while (count < together && first + count < total && all[first + count].b == all[first].b) ++count;
+      for (int64_t part = 0; part < parts; ++part) tasks.push_back({pass, &all[first], count, part, parts});
+      first += count;
+    }
+  }
+  execution_.parallel(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
+    const Task& task = tasks[static_cast<size_t>(i)];
+    std::array<Sweep<T>, kMostSweeps> sweeps;
+    const Columns columns = columns_of(task.pass->U, task.part, task.parts);
+    for (int64_t j = 0; j < task.count; ++j) {
+      Sweep<T>& s = sweeps[static_cast<size_t>(j)] = sweep(task.first[j], *task.pass);
+      s.u_begin = columns.begin;
+      s.u_end = columns.end;
+      if (task.part > 0) s.denominator.data = nullptr;
+    }
+    kernels_.causal(sweeps.data(), task.count,
+                    thread_scratch(kernels_.scratch_floats(sweeps[0], task.count)));
+  });
+}
+
+template <class T>
+void Call<T>::run_dense(const Pass<T>& pass) const {
+  struct Task {
+    Unit unit;
+    int64_t part, first, count;
+  };
+  const std::vector<Unit> all = units();
+  const int64_t parts =
+      pass.whole ? 1 : column_parts(static_cast<int64_t>(all.size()), pass.U, execution_.width);
+  std::vector<Task> tasks;
+  std::vector<Unit> chunked;
+  for (const Unit& unit : all) {
+    if (!quadratic(unit.b)) {
+      chunked.push_back(unit);
+      continue;
+    }
+    const int64_t rows = pass.make(unit).x_side.count;
+    for (int64_t part = 0; part < parts; ++part) {
+      for (int64_t first = 0; first < rows; first += kStretch) {
+        tasks.push_back({unit, part, first, std::min(kStretch, rows - first)});
+      }
+    }
+  }
+  execution_.parallel(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
+    const Task& task = tasks[static_cast<size_t>(i)];
+    Sweep<T> s = sweep(task.unit, pass);
+    const Columns columns = columns_of(pass.U, task.part, parts);
+    s.u_begin = columns.begin;
+    s.u_end = columns.end;
+    if (task.part > 0) s.denominator.data = nullptr;
+    kernels_.dense(s, task.first, task.count, thread_scratch(kernels_.scratch_floats(s, 1)));
+  });
+  if (chunked.empty()) return;
+  PackedStates<T> states(*this, pass, std::move(chunked));
+  states.accumulate();
+  states.read();
+}
+
+template class Call<float>;
+template class Call<bfloat16>;
+
+}  // namespace cosformer::cpu

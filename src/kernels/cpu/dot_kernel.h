@@ -1,0 +1,343 @@
+#pragma once
+
+// Sweeps over bfloat16 by dot products of pairs: what differs from the float kernels. Inputs and the copies
+// of the state are bfloat16, rounded once; scores, sums, states and denominators are float.
+
+#include "kernels/cpu/block_kernel.h"
+#include "kernels/cpu/dot_tiles.h"
+
+#if defined(__AVX512BF16__)
+
+namespace cosformer::cpu {
+namespace {
+
+struct DotPlan : Plan {
+  static constexpr int64_t kAlign = kHalves;
+  static constexpr int64_t kChunk = 32;
+
+  bfloat16* y_rows;  // [keys][ld_y]
+  bfloat16* u_rows;  // [keys][ld_u_rows], for the twin
+  int64_t ld_u_rows;
+  Pair* y_pairs;                     // [keys / 2][ld_y], of rows
+  Pair *u_pairs, *u_wave_pairs[2];   // [keys / 2][ld_u], of rows
+  Pair *state_rows, *state_columns;  // copies of the state, in panels
+  Interleave interleave;
+};
+
+COSFORMER_INLINE Pair* pairs(float* p) {
+  return reinterpret_cast<Pair*>(p);
+}
+
+inline int64_t lay_out(Block& block, const DotPlan& p, const Sweep<bfloat16>& s, float* start) {
+  Place place{start};
+  block.xT = place.take(round_up(p.X, 2) / 2 * R);
+  block.scores = place.take(p.keys / 2 * R + s.y_heads * R * R);
+  block.wT = place.take(p.twin ? round_up(p.columns, 2) / 2 * R : 0);
+  block.twin_scores = place.take(p.twin ? p.keys / 2 * R + s.y_heads * R * R : 0);
+  block.twin = place.take(p.twin ? s.N * p.rows * R : 0);
+  block.twin_rows = place.take(p.twin ? R * p.ld_y : 0);
+  return place.used;
+}
+
+inline void place_chunk(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
+  p.y_rows = reinterpret_cast<bfloat16*>(place.take(p.keys * p.ld_y / 2));
+  p.y_pairs = pairs(place.take(p.keys / 2 * p.ld_y));
+  p.u_pairs = pairs(place.take(p.keys / 2 * p.ld_u));
+  p.ld_u_rows = round_up(p.columns, kHalves);
+  p.u_rows = reinterpret_cast<bfloat16*>(place.take(p.twin ? p.keys * p.ld_u_rows / 2 : 0));
+  p.b = place.take(s.b.data ? p.keys : 0);
+  for (int n = 0; n < 2; ++n) {
+    p.u_wave_pairs[n] = n < p.waves ? pairs(place.take(p.keys / 2 * p.ld_u)) : p.u_pairs;
+    p.wave[n] = place.take(p.head_keys);
+    p.factor[n] = place.take(p.keys);
+  }
+}
+
+inline void place_copies(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
+  p.state_rows = pairs(place.take(p.rows / 2 * p.ld_u * s.N));
+  p.state_columns = p.twin ? pairs(place.take(p.rows * p.ld_u / 2 * s.N)) : nullptr;
+}
+
+COSFORMER_INLINE void move_state(DotPlan& p, int64_t floats) {
+  move_state(static_cast<Plan&>(p), floats);
+  p.state_rows += floats;
+  if (p.state_columns) p.state_columns += floats;
+}
+
+/// The copies of the panel that begins at a column.
+COSFORMER_INLINE StateCopies copies_of(const DotPlan& p, int64_t N, int64_t column) {
+  return {p.state_rows + p.rows / 2 * N * column,
+          p.state_columns ? p.state_columns + p.rows * N * (column / 2) : nullptr};
+}
+
+template <int N, int V>
+void refresh_panel(const DotPlan& p, int64_t column) {
+  const float* panel = panel_of(p.state, p, N, column);
+  for (int64_t k0 = 0; k0 < p.rows; k0 += kTileRows) {
+    Vec acc[kTileRows][N][V];
+    for (int k = 0; k < kTileRows; ++k) {
+      for (int n = 0; n < N; ++n) {
+        for (int v = 0; v < V; ++v) acc[k][n][v] = load(panel + (((k0 + k) * N + n) * V + v) * W);
+      }
+    }
+    copy_tile<N, V>(acc, copies_of(p, N, column), k0, p.interleave);
+  }
+}
+
+inline void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
+  int64_t column = 0;
+  for (; column + kPanel <= p.ld_u; column += kPanel) {
+    s.N == 2 ? refresh_panel<2, kPanelVectors>(p, column) : refresh_panel<1, kPanelVectors>(p, column);
+  }
+  if (column < p.ld_u) s.N == 2 ? refresh_panel<2, 1>(p, column) : refresh_panel<1, 1>(p, column);
+}
+
+/// Two rows of y, [row, row + 1], as they are and in pairs; `second` false: the second is not there.
+inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,
+                        bool second) {
+  const bfloat16* a = source.row(first);
+  const bfloat16* b = second ? source.row(first + 1) : a;
+  for (int64_t c = 0; c < p.ld_y; c += kHalves) {
+    const Halves x =
+        c < p.X ? load_transformed(a + c, p.X - c, source.relu, false, 1) : _mm512_setzero_si512();
+    const Halves y =
+        second && c < p.X ? load_transformed(b + c, p.X - c, source.relu, false, 1) : _mm512_setzero_si512();
+    store_halves(p.y_rows + at * p.ld_y + c, x);
+    store_halves(p.y_rows + (at + 1) * p.ld_y + c, y);
+    store_halves(p.y_pairs + at / 2 * p.ld_y + c, p.interleave.lower(x, y));
+    store_halves(p.y_pairs + at / 2 * p.ld_y + c + W, p.interleave.upper(x, y));
+  }
+}
+
+/// Two rows of u in pairs, and those times the waves.
+template <int kWaves>
+void pack_u_rows(const DotPlan& p, const Sweep<bfloat16>& s, const RowSource<bfloat16>& source, int64_t first,
+                 int64_t at, int64_t r, bool second) {
+  const bfloat16* a = source.row(first) + s.u_begin;
+  const bfloat16* b = second ? source.row(first + 1) + s.u_begin : a;
+  const bool scaled = source.scale != nullptr;
+  const float scale_a = source.scale_of(first), scale_b = second ? source.scale_of(first + 1) : 0.0F;
+  for (int64_t c = 0; c < p.ld_u; c += kHalves) {
+    const Halves x = load_transformed(a + c, p.columns - c, source.relu, scaled, scale_a);
+    const Halves y = second ? load_transformed(b + c, p.columns - c, source.relu, scaled, scale_b)
+                            : _mm512_setzero_si512();
+    if (p.twin) {
+      store_halves(p.u_rows + at * p.ld_u_rows + c, x);
+      store_halves(p.u_rows + (at + 1) * p.ld_u_rows + c, y);
+    }
+    const bool upper = c + W < p.ld_u;
+    Pair* pair = p.u_pairs + at / 2 * p.ld_u + c;
+    store_halves(pair, p.interleave.lower(x, y));
+    if (upper) store_halves(pair + W, p.interleave.upper(x, y));
+#pragma GCC unroll 2
+    for (int n = 0; n < kWaves; ++n) {
+      Pair* wave = p.u_wave_pairs[n] + at / 2 * p.ld_u + c;
+      const float wave_a = p.wave[n][r], wave_b = second ? p.wave[n][r + 1] : 0.0F;
+      store_halves(wave, p.interleave.floats(low_half(x) * wave_a, low_half(y) * wave_b));
+      if (upper) store_halves(wave + W, p.interleave.floats(high_half(x) * wave_a, high_half(y) * wave_b));
+    }
+  }
+}
+
+inline void pack_chunk(const Sweep<bfloat16>& s, const DotPlan& p, int64_t first, int64_t count,
+                       bool for_state) {
+  pack_terms(s, p, first, count, for_state);
+  const int waves = for_state ? p.waves : 0;
+  for (int64_t h = 0; h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys;
+    const RowSource<bfloat16> y_rows{s.y, s.y_side, h, s.relu_y};
+    const RowSource<bfloat16> u_rows{s.u, s.y_side, h, s.relu_u, s.u_scale.head(h)};
+    for (int64_t r = 0; r < count; r += 2) {
+      const bool second = r + 1 < count;
+      pack_y_rows(p, y_rows, first + r, row + r, second);
+      if (waves == 2) {
+        pack_u_rows<2>(p, s, u_rows, first + r, row + r, r, second);
+      } else if (waves == 1) {
+        pack_u_rows<1>(p, s, u_rows, first + r, row + r, r, second);
+      } else {
+        pack_u_rows<0>(p, s, u_rows, first + r, row + r, r, second);
+      }
+    }
+    // Rows that are scored but not there.
+    const int64_t begin = round_up(count, 2), missing = round_up(count, R) - begin;
+    if (missing > 0) {
+      clear(reinterpret_cast<float*>(p.y_rows + (row + begin) * p.ld_y), missing * p.ld_y / 2);
+      clear(reinterpret_cast<float*>(p.y_pairs + (row + begin) / 2 * p.ld_y), missing / 2 * p.ld_y);
+      clear(reinterpret_cast<float*>(p.u_pairs + (row + begin) / 2 * p.ld_u), missing / 2 * p.ld_u);
+      if (p.twin)
+        clear(reinterpret_cast<float*>(p.u_rows + (row + begin) * p.ld_u_rows), missing * p.ld_u_rows / 2);
+    }
+  }
+}
+
+template <int N, int V, bool kFade>
+COSFORMER_INLINE void update_panel(const Sweep<bfloat16>& s, const DotPlan& p, int64_t column, int64_t count,
+                                   float fade, Prefetch& ahead) {
+  float* panel = panel_of(p.state, p, N, column);
+  const StateCopies copies = copies_of(p, N, column), none = {nullptr, nullptr};
+  for (int64_t h = 0; h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys / 2;
+    const Pair* const u[2] = {p.u_wave_pairs[0] + row * p.ld_u + column,
+                              p.u_wave_pairs[1] + row * p.ld_u + column};
+    const bool last = h + 1 == s.y_heads;
+    for (int64_t k = 0; k < p.rows; k += kTileRows) {
+      ahead.next_tile();
+      const Pair* y = p.y_pairs + row * p.ld_y;
+      if (kFade && h == 0) {
+        dot_update_tile<N, V, true>(panel, last ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
+                                    fade, p.interleave, ahead);
+      } else {
+        dot_update_tile<N, V, false>(panel, last ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
+                                     fade, p.interleave, ahead);
+      }
+    }
+  }
+}
+
+/// Two rows of pairs, as floats, times their factors.
+template <int N>
+COSFORMER_INLINE void add_pair_rows(const DotPlan& p, int64_t c, const Pair* pairs_of_rows, int64_t ld,
+                                    int64_t heads, int64_t count, float fade) {
+  Vec acc[N];
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) acc[n] = load(p.sum + n * p.ld_sum + c) * fade;
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t r = h * p.head_keys; r < h * p.head_keys + count; r += 2) {
+      const Halves pair = _mm512_loadu_si512(pairs_of_rows + r / 2 * ld + c);
+      const bool second = r + 1 < h * p.head_keys + count;
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) {
+        acc[n] += first_of(pair) * p.factor[n][r];
+        if (second) acc[n] += second_of(pair) * p.factor[n][r + 1];
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) store(p.sum + n * p.ld_sum + c, acc[n]);
+}
+
+template <int N>
+void update_sum(const Sweep<bfloat16>& s, const DotPlan& p, int64_t count, float fade) {
+  if (s.sum == Sum::none) return;
+  const bool of_u = s.sum == Sum::u;
+  for (int64_t c = 0; c < p.ld_sum; c += W) {
+    add_pair_rows<N>(p, c, of_u ? p.u_pairs : p.y_pairs, of_u ? p.ld_u : p.ld_y, s.y_heads, count, fade);
+  }
+}
+
+inline void pack_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block) {
+  pack_pairs_transposed(pairs(block.xT),
+                        RowSource<bfloat16>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
+                        block.first, block.count, s.X);
+  if (p.twin) {
+    pack_pairs_transposed(pairs(block.wT), RowSource<bfloat16>{s.w, s.x_side, block.head}, block.first,
+                          block.count, p.columns);
+  }
+}
+
+/// As score_rows: pairs of scores into `scores`, single ones of the triangle into `triangle`.
+COSFORMER_INLINE void dot_score_rows(Pair* scores, float* triangle, const Interleave& interleave,
+                                     const Pair* xT, int64_t width, const Pair* y, int64_t ld_y,
+                                     const Block& block, const float* weights, const float* lane_start,
+                                     const float* row_start, Vec& sums) {
+  const int64_t total = block.keys + (block.triangle ? R : 0);
+  for (int64_t j0 = 0; j0 < total; j0 += kScoreKeys) {
+    Vec tile[kScoreKeys];
+#pragma GCC unroll 16
+    for (int j = 0; j < kScoreKeys; ++j) {
+      tile[j] = lane_start ? load(lane_start) : zero();
+      if (row_start) tile[j] += row_start[j0 + j];
+    }
+    dot_score_tile(tile, xT, y + j0 * ld_y, ld_y, (width + 1) / 2);
+    const bool diagonal = j0 >= block.keys;
+    Vec part[2] = {};
+#pragma GCC unroll 16
+    for (int j = 0; j < kScoreKeys; ++j) {
+      if (weights) tile[j] *= load(weights + block.first - block.chunk_first - (j0 + j));
+      Vec seen = tile[j];
+      if (diagonal) {
+        store(triangle + j * R, tile[j]);
+        seen = lane_numbers() >= j ? seen : zero();
+      }
+      part[j % 2] += seen;
+    }
+    sums += part[0] + part[1];
+#pragma GCC unroll 8
+    for (int j = 0; j < kScoreKeys; j += 2) {
+      store_halves(scores + (j0 + j) / 2 * R, interleave.floats(tile[j], tile[j + 1]));
+    }
+  }
+}
+
+/// Scores of the triangle of a head, behind the pairs.
+COSFORMER_INLINE float* triangle_of(float* scores, const DotPlan& p, int64_t head) {
+  return scores + p.keys / 2 * R + head * R * R;
+}
+
+inline void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block, bool with_pairs) {
+  Vec sums[1] = {};
+  alignas(64) float terms[R];
+  const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
+  for (int64_t h = 0; with_pairs && h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys;
+    dot_score_rows(pairs(block.scores) + row / 2 * R, triangle_of(block.scores, p, h), p.interleave,
+                   pairs(block.xT), s.X, reinterpret_cast<const Pair*>(p.y_rows + row * p.ld_y), p.ld_y / 2,
+                   block, s.weights, lane_start, nullptr, sums[0]);
+    if (!p.twin) continue;
+    Vec unused{};
+    dot_score_rows(pairs(block.twin_scores) + row / 2 * R, triangle_of(block.twin_scores, p, h), p.interleave,
+                   pairs(block.wT), p.columns, reinterpret_cast<const Pair*>(p.u_rows + row * p.ld_u_rows),
+                   p.ld_u_rows / 2, block, s.weights, nullptr, s.b.data ? p.b + row : nullptr, unused);
+  }
+  if (s.normalize) finish_denominators(s, p, block, sums);
+}
+
+COSFORMER_INLINE Vec read_sum(const Block& block, const DotPlan& p, int64_t N, int) {
+  const Pair* xT = pairs(block.xT);
+  Vec part[2][2] = {};
+  for (int64_t k = 0; k < p.X; k += 2) {
+    const Halves x = _mm512_loadu_si512(xT + k / 2 * R);
+    const bool second = k + 1 < p.X;
+    for (int64_t n = 0; n < N; ++n) {
+      part[n][0] += first_of(x) * p.sum[n * p.ld_sum + k];
+      if (second) part[n][1] += second_of(x) * p.sum[n * p.ld_sum + k + 1];
+    }
+  }
+  return (part[0][0] + part[0][1]) * load(block.wave[0]) + (part[1][0] + part[1][1]) * load(block.wave[1]);
+}
+
+template <int N, int V>
+COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const DotPlan& p, const Block& block,
+                                 int64_t column, int64_t r0) {
+  dot_read_tile<N, V>(acc, pairs(block.xT), (p.X + 1) / 2, copies_of(p, N, column).rows, block.wave, r0);
+}
+
+template <int V>
+COSFORMER_INLINE void add_pairs(Vec (&acc)[kTileRows][V], const DotPlan& p, const Block& block, int64_t head,
+                                int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys / 2;
+  dot_pair_tile<V>(acc, pairs(block.scores) + row * R, triangle_of(block.scores, p, head),
+                   p.u_pairs + row * p.ld_u + column, p.ld_u, block.keys, block.triangle, r0);
+}
+
+template <int V>
+COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const DotPlan& p, const Block& block,
+                                     int64_t head, int64_t column, int64_t r0) {
+  const int64_t row = head * p.head_keys / 2;
+  dot_pair_tile<V>(acc, pairs(block.twin_scores) + row * R, triangle_of(block.twin_scores, p, head),
+                   p.y_pairs + row * p.ld_y + column, p.ld_y, block.keys, block.triangle, r0);
+}
+
+template <int N>
+COSFORMER_INLINE void read_twin(const DotPlan& p, const Block& block, int64_t column, int64_t panel) {
+  const int64_t columns = smaller(panel, p.columns - column);
+  for (int64_t k = 0; k < p.rows; k += kTwinRows) {
+    dot_twin_tile<N>(block.twin, p.rows * R, copies_of(p, N, column).columns, panel,
+                     pairs(block.wT) + column / 2 * R, (columns + 1) / 2, k);
+  }
+}
+
+}  // namespace
+}  // namespace cosformer::cpu
+
+#endif

@@ -1,0 +1,117 @@
+#include "kernels/cpu/packed_states.h"
+
+namespace cosformer::cpu {
+namespace {
+
+/// Rows of y whose state is summed on its own. A fixed number, so that the order of summation depends on the
+/// number of rows alone; states of segments then cost at most K N / (2 kSegment) of the keys' memory.
+constexpr int64_t kSegment = 2048;
+/// Rows of x that one task reads a state for.
+constexpr int64_t kStretch = 512;
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+template <class T>
+PackedStates<T>::PackedStates(const Call<T>& call, const Pass<T>& pass, std::vector<Unit> units)
+    : call_(call),
+      pass_(pass),
+      units_(std::move(units)),
+      parts_(pass.whole ? 1
+                        : column_parts(static_cast<int64_t>(units_.size()), pass.U, call.execution().width)) {
+  int64_t count = 0;
+  for (size_t unit = 0; unit < units_.size(); ++unit) {
+    first_.push_back(count);
+    count += segments(static_cast<int64_t>(unit)) * parts_;
+  }
+  // The first part is the widest.
+  if (!units_.empty()) floats_ = ceil_div(call.kernels().packed_state_floats(sweep(0, 0)), 16) * 16;
+  states_ = Buffer(count * floats_);
+}
+
+template <class T>
+Sweep<T> PackedStates<T>::sweep(int64_t unit, int64_t part) const {
+  Sweep<T> s = call_.sweep(units_[static_cast<size_t>(unit)], pass_);
+  s.chunk = kLongChunk;
+  s.quadratic = false;
+  const Columns columns = columns_of(pass_.U, part, parts_);
+  s.u_begin = columns.begin;
+  s.u_end = columns.end;
+  if (part > 0) s.denominator.data = nullptr;
+  return s;
+}
+
+template <class T>
+int64_t PackedStates<T>::segments(int64_t unit) const {
+  return std::max<int64_t>(1, ceil_div(pass_.make(units_[static_cast<size_t>(unit)]).y_side.count, kSegment));
+}
+
+template <class T>
+std::vector<typename PackedStates<T>::Task> PackedStates<T>::tasks(int64_t rows_of_a_task, bool of_x) const {
+  std::vector<Task> tasks;
+  for (int64_t unit = 0; unit < static_cast<int64_t>(units_.size()); ++unit) {
+    const Sweep<T> s = pass_.make(units_[static_cast<size_t>(unit)]);
+    const int64_t rows = of_x ? s.x_side.count : s.y_side.count;
+    for (int64_t part = 0; part < parts_; ++part) {
+      for (int64_t first = 0; first < rows || (first == 0 && !of_x); first += rows_of_a_task) {
+        tasks.push_back({unit, part, first, std::min(rows_of_a_task, rows - first)});
+      }
+    }
+  }
+  return tasks;
+}
+
+template <class T>
+void PackedStates<T>::accumulate() {
+  const auto segment_tasks = tasks(kSegment, false);
+  call_.execution().parallel(static_cast<int64_t>(segment_tasks.size()), [&](int64_t i) {
+    const Task& t = segment_tasks[static_cast<size_t>(i)];
+    const Sweep<T> s = sweep(t.unit, t.part);
+    call_.kernels().accumulate(s, t.first, t.count, state(t.unit, t.part, t.first / kSegment),
+                               thread_scratch(call_.kernels().scratch_floats(s, 1)));
+  });
+  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+    const int64_t unit = i / parts_, rows = sweep(unit, 0).y_side.count;
+    float* sum = state(unit, i % parts_);
+    for (int64_t segment = 1; segment < segments(unit); ++segment) {
+      const float left = call_.left_after(units_[static_cast<size_t>(unit)].g,
+                                          std::min(kSegment, rows - segment * kSegment));
+      const float* other = state(unit, i % parts_, segment);
+      for (int64_t f = 0; f < floats_; ++f) sum[f] = sum[f] * left + other[f];
+    }
+  });
+}
+
+template <class T>
+void PackedStates<T>::load() {
+  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+    call_.kernels().load_state(sweep(i / parts_, i % parts_), state(i / parts_, i % parts_));
+  });
+}
+
+template <class T>
+void PackedStates<T>::store() {
+  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+    call_.kernels().store_state(sweep(i / parts_, i % parts_), state(i / parts_, i % parts_));
+  });
+}
+
+template <class T>
+void PackedStates<T>::read() {
+  const auto stretch_tasks = tasks(kStretch, true);
+  call_.execution().parallel(static_cast<int64_t>(stretch_tasks.size()), [&](int64_t i) {
+    const Task& t = stretch_tasks[static_cast<size_t>(i)];
+    Sweep<T> s = sweep(t.unit, t.part);
+    s.decay = nullptr;  // the state is read as it stands
+    call_.kernels().read(s, t.first, t.count, state(t.unit, t.part),
+                         thread_scratch(call_.kernels().scratch_floats(s, 1)));
+  });
+}
+
+template class PackedStates<float>;
+template class PackedStates<bfloat16>;
+
+}  // namespace cosformer::cpu

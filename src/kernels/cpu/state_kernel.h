@@ -1,0 +1,183 @@
+#pragma once
+
+// The state of a sweep: packed and unpacked, and what a chunk adds to it.
+
+#include "kernels/cpu/plan.h"
+#include "kernels/cpu/prefetch.h"
+
+namespace cosformer::cpu {
+namespace {
+
+COSFORMER_INLINE void clear(float* p, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += W) store(p + i, zero());
+}
+
+template <class T>
+void clear_state(const Sweep<T>& s, const Plan& p) {
+  clear(p.state, p.rows * p.ld_u * s.N);
+  clear(p.sum, s.N * p.ld_sum);
+}
+
+/// What reads the state after it was loaded or summed elsewhere; see place_copies.
+template <class T>
+void refresh_copies(const Sweep<T>&, const Plan&) {}
+
+/// Copies between the caller's state and the packed one.
+template <bool kStore, class T>
+void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
+  const auto copy = [](float& outside, float& inside) { kStore ? outside = inside : inside = outside; };
+  for (int64_t column = 0; column < p.ld_u; column += kPanel) {
+    const int64_t panel = smaller(kPanel, p.ld_u - column);
+    float* packed = panel_of(p.state, p, s.N, column);
+    for (int64_t n = 0; n < s.N; ++n) {
+      for (int64_t k = 0; k < s.X; ++k) {
+        float* row = view.data + n * view.n_stride + k * view.x_stride;
+        for (int64_t c = 0; c < smaller(panel, p.columns - column); ++c) {
+          copy(row[(s.u_begin + column + c) * view.u_stride], packed[(k * s.N + n) * panel + c]);
+        }
+      }
+    }
+  }
+  const int64_t begin = s.sum == Sum::u ? s.u_begin : 0, width = s.sum == Sum::u ? p.columns : s.X;
+  for (int64_t n = 0; view.sum && s.sum != Sum::none && n < s.N; ++n) {
+    for (int64_t k = 0; k < width; ++k) {
+      copy(view.sum[n * view.sum_n_stride + begin + k], p.sum[n * p.ld_sum + k]);
+    }
+  }
+}
+
+/// The sweep's plan with the state at `state`.
+template <class P, class T>
+P plan_with_state(const Sweep<T>& s, float* scratch, float* state) {
+  P p = make_plan<P>(s, scratch);
+  p.state = state;
+  p.sum = state + round_up(p.rows * p.ld_u * s.N, 16);
+  return p;
+}
+
+template <class P, class T>
+void load_state(const Sweep<T>& s, float* state) {
+  const P p = plan_with_state<P>(s, nullptr, state);
+  clear_state(s, p);
+  if (s.first.data) convert_state<false>(s, p, s.first);
+}
+
+template <class P, class T>
+void store_state(const Sweep<T>& s, const float* state) {
+  if (s.last.data) convert_state<true>(s, plan_with_state<P>(s, nullptr, const_cast<float*>(state)), s.last);
+}
+
+/// Of the chunk's rows [first, first + count): b, and for the state their waves, faded to the row after them.
+template <class T>
+void pack_terms(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, bool for_state) {
+  for (int64_t h = 0; s.b.data && h < s.y_heads; ++h) {
+    float* b = p.b + h * p.head_keys;
+    copy_terms(b, s.b.head(h), s.y_side, first, count);
+    for (int64_t r = count; r < round_up(count, R); ++r) b[r] = 0;
+  }
+  for (int n = 0; for_state && n < s.N; ++n) {
+    const float* angle = n == 0 ? s.y_side.cos : s.y_side.sin;
+    copy_terms(p.wave[n], s.N == 2 ? angle : nullptr, s.y_side, first, count);
+    for (int64_t r = 0; s.decay && r < count; ++r) p.wave[n][r] *= s.decay[count - s.lag - r];
+    for (int64_t h = 0; s.sum != Sum::none && h < s.y_heads; ++h) {
+      for (int64_t r = 0, at = h * p.head_keys; r < count; ++r, ++at) {
+        const float weight = s.sum != Sum::b_y ? 1.0F : s.b.data ? p.b[at] : 0.0F;
+        p.factor[n][at] = p.wave[n][r] * weight;
+      }
+    }
+  }
+}
+
+/// Rows [first, first + count) of y and u and, where the state takes them in, u times the waves.
+template <class T>
+void pack_chunk(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, bool for_state) {
+  pack_terms(s, p, first, count, for_state);
+  const int waves = for_state ? p.waves : 0;
+  const float* const wave[2] = {p.wave[0], p.wave[1]};
+  for (int64_t h = 0; h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys;
+    float* y = p.y + row * p.ld_y;
+    float* u = p.u + row * p.ld_u;
+    float* const u_wave[2] = {p.u_wave[0] + row * p.ld_u, p.u_wave[1] + row * p.ld_u};
+    const RowSource<T> y_rows{s.y, s.y_side, h, s.relu_y};
+    const RowSource<T> u_rows{s.u, s.y_side, h, s.relu_u, s.u_scale.head(h)};
+    pack_rows(y, p.ld_y, y_rows, first, count, 0, s.X);
+    if (waves == 2) {
+      pack_rows_with_waves<2>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
+    } else if (waves == 1) {
+      pack_rows_with_waves<1>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
+    } else {
+      pack_rows_with_waves<0>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
+    }
+    // Rows that are scored but not there.
+    const int64_t missing = round_up(count, R) - count;
+    if (missing > 0) {
+      clear(y + count * p.ld_y, missing * p.ld_y);
+      clear(u + count * p.ld_u, missing * p.ld_u);
+    }
+  }
+}
+
+/// One panel of the state takes `count` rows of each head in.
+template <int N, int V, bool kFade, class T>
+COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t column, int64_t count,
+                                   float fade, Prefetch& ahead) {
+  float* panel = panel_of(p.state, p, N, column);
+  for (int64_t h = 0; h < s.y_heads; ++h) {
+    const int64_t row = h * p.head_keys;
+    const float* const u[2] = {p.u_wave[0] + row * p.ld_u + column, p.u_wave[1] + row * p.ld_u + column};
+    for (int64_t k = 0; k < p.rows; k += kTileRows) {
+      ahead.next_tile();
+      if (kFade && h == 0) {
+        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
+      } else {
+        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
+      }
+    }
+  }
+}
+
+/// sum[n][c] = sum[n][c] * fade + sum_r factor[n][r] row_r[c] over the chunk's rows of all heads, V vectors
+/// at a time.
+template <int N, int V>
+COSFORMER_INLINE void add_rows(float* sum, int64_t ld_sum, float fade, const float* rows, int64_t ld,
+                               const float* const (&factor)[2], const Plan& p, int64_t heads, int64_t count) {
+  Vec acc[N][V];
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) acc[n][v] = load(sum + n * ld_sum + v * W) * fade;
+  }
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t r = h * p.head_keys; r < h * p.head_keys + count; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        const Vec row = load(rows + r * ld + v * W);
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) acc[n][v] += row * factor[n][r];
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(sum + n * ld_sum + v * W, acc[n][v]);
+  }
+}
+
+template <int N, class T>
+void update_sum(const Sweep<T>& s, const Plan& p, int64_t count, float fade) {
+  if (s.sum == Sum::none) return;
+  const float* rows = s.sum == Sum::u ? p.u : p.y;
+  const int64_t ld = s.sum == Sum::u ? p.ld_u : p.ld_y;
+  const float* const factor[2] = {p.factor[0], p.factor[1]};
+  int64_t c = 0;
+  for (; c + 4 * W <= p.ld_sum; c += 4 * W) {
+    add_rows<N, 4>(p.sum + c, p.ld_sum, fade, rows + c, ld, factor, p, s.y_heads, count);
+  }
+  for (; c < p.ld_sum; c += W)
+    add_rows<N, 1>(p.sum + c, p.ld_sum, fade, rows + c, ld, factor, p, s.y_heads, count);
+}
+
+}  // namespace
+}  // namespace cosformer::cpu

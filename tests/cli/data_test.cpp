@@ -1,0 +1,43 @@
+#include <gtest/gtest.h>
+
+#include "cli/usage_error.h"
+#include "cli/verbs.h"
+#include "cosformer/error.h"
+#include "support/temporary_folder.h"
+
+namespace cosformer::cli {
+namespace {
+
+class DataCorpus : public TemporaryFolder {
+ protected:
+  static void run(std::vector<std::string> arguments) {
+    CLI::App app;
+    add_data(app);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+  }
+};
+
+TEST_F(DataCorpus, WritesASplit) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "line " + std::to_string(i * i) + "\n";
+  const std::string output = folder_ / "out";
+  run({"data", "corpus", write("text", text), "--output", output});
+  EXPECT_FALSE(read(folder_ / "out/train.txt").empty());
+  EXPECT_FALSE(read(folder_ / "out/valid.txt").empty());
+  EXPECT_FALSE(read(folder_ / "out/corpus.json").empty());
+}
+
+TEST_F(DataCorpus, TellsWrongUseFromWrongFiles) {
+  const std::string output = folder_ / "out";
+  EXPECT_THROW(run({"data"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "corpus", "--output", output}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "corpus", folder_}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "corpus", "", "--output", output}), UsageError);
+  EXPECT_THROW(run({"data", "corpus", folder_, "--output", ""}), UsageError);
+  EXPECT_THROW(run({"data", "corpus", folder_ / "none", "--output", output}), IoError);
+  EXPECT_THROW(run({"data", "corpus", write("empty", ""), "--output", output}), FormatError);
+}
+
+}  // namespace
+}  // namespace cosformer::cli

@@ -1,0 +1,28 @@
+// The kernels for AMX, with plain loops in place of its instructions: everything but the instructions
+// themselves.
+
+#include <gtest/gtest.h>
+
+#include "kernels/random_case.h"
+
+namespace cosformer::test {
+namespace {
+
+TEST(EmulatedTiles, RandomCasesEqualReference) {
+  if (!available(Isa::avx512_bf16)) GTEST_SKIP() << "the rest of these kernels needs avx512_bf16";
+  ASSERT_TRUE(available(Isa::amx));
+  constexpr uint64_t kCases = 1500;
+  for (uint64_t seed = 1; seed <= kCases; ++seed) {
+    RandomRun run = draw_run(seed);
+    run.isa = Isa::amx;
+    run.bfloat16 = true;
+    if (check_run(run).empty()) continue;
+    const RandomRun least =
+        shrink(run, [](const RandomRun& r) { return r.isa == Isa::amx && !check_run(r).empty(); });
+    FAIL() << "seed " << seed << ": " << run.describe() << "\nshrunk to " << least.describe() << "\n"
+           << check_run(least);
+  }
+}
+
+}  // namespace
+}  // namespace cosformer::test

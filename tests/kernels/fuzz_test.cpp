@@ -1,0 +1,39 @@
+// Random shapes, strides, masks, dtypes, options, instruction sets and threads against the reference.
+// COSFORMER_FUZZ_CASES sets how many (3,000), COSFORMER_FUZZ_SEED where they begin.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "kernels/random_case.h"
+
+namespace cosformer::test {
+namespace {
+
+uint64_t number(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text && *text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+TEST(Fuzz, EveryRandomCaseEqualsReference) {
+  const uint64_t first = number("COSFORMER_FUZZ_SEED", 1), cases = number("COSFORMER_FUZZ_CASES", 3000);
+  for (uint64_t seed = first; seed < first + cases; ++seed) {
+    const RandomRun run = draw_run(seed);
+    if (check_run(run).empty()) continue;
+    const RandomRun least = shrink(run, [](const RandomRun& r) { return !check_run(r).empty(); });
+    FAIL() << "seed " << seed << ": " << run.describe() << "\nshrunk to " << least.describe() << "\n"
+           << check_run(least);
+  }
+  RecordProperty("cases", std::to_string(cases));
+}
+
+TEST(Fuzz, ShrinkingFindsTheLeastFailure) {
+  const RandomRun least =
+      shrink(draw_run(7), [](const RandomRun& r) { return r.c.shape.K >= 3 && r.c.shape.Tq >= 2; });
+  EXPECT_EQ(least.c.shape.K, 3);
+  EXPECT_EQ(least.c.shape.Tq, 2);
+  EXPECT_EQ(least.c.shape.V, 0);
+}
+
+}  // namespace
+}  // namespace cosformer::test

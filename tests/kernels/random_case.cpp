@@ -1,0 +1,118 @@
+#include "kernels/random_case.h"
+
+#include <sstream>
+
+namespace cosformer::test {
+namespace {
+
+/// Keeps what belongs together together: H a multiple of G, causal with Tq = Tk, a horizon that holds all
+/// positions.
+void repair(RandomRun& run) {
+  auto& s = run.c.shape;
+  if (run.c.options.causal) s.Tk = s.Tq;
+  if (s.G == 0) s.H = 0;
+  if (s.G > 0) s.H = s.H / s.G * s.G;
+  if (!run.c.options.causal) run.c.states = run.c.decay = false;
+  const int64_t needed = std::max<int64_t>(1, std::max(s.Tq, s.Tk) + run.c.position + s.B);
+  if (run.c.options.horizon) run.c.options.horizon = std::max(*run.c.options.horizon, needed);
+  if (run.form == Form::recurrent && !run.c.options.causal) run.form = Form::automatic;
+}
+
+}  // namespace
+
+std::string RandomRun::describe() const {
+  std::ostringstream out;
+  out << name(isa) << ", form " << static_cast<int>(form) << ", width " << width
+      << (bfloat16 ? ", bfloat16 " : ", float ") << c.describe();
+  return out.str();
+}
+
+RandomRun draw_run(uint64_t seed) {
+  std::mt19937_64 engine(seed);
+  const auto below = [&](int64_t n) { return static_cast<int64_t>(engine() % static_cast<uint64_t>(n)); };
+  const auto chance = [&](int64_t one_in) { return below(one_in) == 0; };
+  const auto size = [&](int64_t most) {
+    return chance(8) ? below(3) : chance(3) ? below(most) : 1 + below(most / 4);
+  };
+  RandomRun run;
+  Case& c = run.c;
+  c.seed = engine();
+  c.shape.B = chance(16) ? 0 : 1 + below(3);
+  c.shape.G = chance(32) ? 0 : 1 + below(3);
+  c.shape.H = c.shape.G * (chance(3) ? 1 + below(5) : 1);
+  c.shape.Tq = size(160);
+  c.shape.Tk = size(160);
+  c.shape.K = size(80);
+  c.shape.V = size(80);
+  c.options.causal = !chance(3);
+  if (!chance(4)) c.options.horizon = 1 + below(chance(2) ? 200 : 1 << 20);
+  c.options.feature_map = chance(4) ? FeatureMap::identity : FeatureMap::relu;
+  c.options.normalize = !chance(4);
+  c.options.eps = chance(4) ? 1.0F : 1e-6F;
+  c.layout = static_cast<Layout>(below(3));
+  c.padding = static_cast<Padding>(below(5));
+  if (c.padding == Padding::packed) c.layout = chance(2) ? Layout::contiguous : Layout::misaligned;
+  c.states = chance(2);
+  c.decay = chance(3);
+  c.position = chance(2) ? 0 : below(50);
+  c.ties = chance(5);
+  const auto isas = available_isas();
+  run.isa = isas[static_cast<size_t>(below(static_cast<int64_t>(isas.size())))];
+  run.form = static_cast<Form>(below(4));
+  run.width = static_cast<int>(1 + below(5));
+  run.bfloat16 = chance(3);
+  repair(run);
+  return run;
+}
+
+std::string check_run(const RandomRun& run) {
+  const Case& c = run.c;
+  const Inputs<double> exact(c, run.bfloat16);
+  const Inputs<float> rounded(c, run.bfloat16);
+  const Results expected = run_reference(c, exact);
+  const Results scale = rounding_scale(c, exact, expected);
+  const Results plain = run_plain(c, rounded);
+  const Execution execution{.isa = run.isa, .form = run.form, .width = run.width};
+  const Results actual = run.bfloat16 ? run_kernels(c, Inputs<bfloat16>(c, true), execution)
+                                      : run_kernels(c, rounded, execution);
+  return find_error(actual, expected, scale, plain, allowance(c, run.form, run.isa, run.bfloat16));
+}
+
+RandomRun shrink(RandomRun run, const std::function<bool(const RandomRun&)>& fails) {
+  using Change = std::function<void(RandomRun&)>;
+  std::vector<Change> changes;
+  for (int64_t AttentionShape::*size :
+       {&AttentionShape::B, &AttentionShape::Tq, &AttentionShape::Tk, &AttentionShape::H, &AttentionShape::G,
+        &AttentionShape::K, &AttentionShape::V}) {
+    changes.push_back([size](RandomRun& r) { r.c.shape.*size /= 2; });
+    changes.push_back([size](RandomRun& r) { r.c.shape.*size = std::max<int64_t>(0, r.c.shape.*size - 1); });
+  }
+  changes.push_back([](RandomRun& r) { r.c.options.horizon.reset(); });
+  changes.push_back([](RandomRun& r) { r.c.options.normalize = true; });
+  changes.push_back([](RandomRun& r) { r.c.options.causal = true; });
+  changes.push_back([](RandomRun& r) { r.c.options.eps = 1e-6F; });
+  changes.push_back([](RandomRun& r) { r.c.layout = Layout::contiguous; });
+  changes.push_back([](RandomRun& r) { r.c.padding = Padding::none; });
+  changes.push_back([](RandomRun& r) { r.c.states = false; });
+  changes.push_back([](RandomRun& r) { r.c.decay = false; });
+  changes.push_back([](RandomRun& r) { r.c.position = 0; });
+  changes.push_back([](RandomRun& r) { r.c.ties = false; });
+  changes.push_back([](RandomRun& r) { r.bfloat16 = false; });
+  changes.push_back([](RandomRun& r) { r.width = 1; });
+  changes.push_back([](RandomRun& r) { r.isa = Isa::generic; });
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    for (const Change& change : changes) {
+      RandomRun tried = run;
+      change(tried);
+      repair(tried);
+      if (tried.describe() != run.describe() && fails(tried)) {
+        run = tried;
+        smaller = true;
+      }
+    }
+  }
+  return run;
+}
+
+}  // namespace cosformer::test

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <random>
+
+#include "kernels/attention_case.h"
+
+namespace cosformer::test {
+
+/// How a random case is run.
+struct RandomRun {
+  Case c;
+  Isa isa = Isa::generic;
+  Form form = Form::automatic;
+  int width = 1;
+  bool bfloat16 = false;
+
+  std::string describe() const;
+};
+
+RandomRun draw_run(uint64_t seed);
+
+/// Empty, or what is wrong with the results of a run.
+std::string check_run(const RandomRun& run);
+
+/// The smallest run found that still fails: sizes halved and lessened and options switched off while it does.
+RandomRun shrink(RandomRun run, const std::function<bool(const RandomRun&)>& fails);
+
+}  // namespace cosformer::test
