@@ -78,10 +78,12 @@ TEST_F(Corpus, PrefersAStretchThatLittleRepeats) {
 
 TEST_F(Corpus, PrefersAStretchLikeTheRest) {
   // A tenth in capitals at either end is no measure for a text in small letters.
-  std::string strange = made_text(1, 100), text = made_text(0, 800);
-  std::transform(strange.begin(), strange.end(), strange.begin(),
-                 [](unsigned char c) { return std::toupper(c); });
-  write("text", strange + text + strange);
+  const auto capitals = [](std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+    return text;
+  };
+  const std::string text = made_text(0, 800);
+  write("text", capitals(made_text(1, 100)) + text + capitals(made_text(2, 100)));
   write_corpus(folder_ / "text", folder_ / "out");
   EXPECT_NE(text.find(valid()), std::string::npos);
 }
@@ -103,7 +105,13 @@ TEST_F(Corpus, OneHugeLine) {
   write("solid", solid);
   solid += '\n';
   write_corpus(folder_ / "solid", folder_ / "out2");
-  EXPECT_NE(solid.find(read(folder_ / "out2/valid.txt")), std::string::npos);
+  const std::string solid_valid = read(folder_ / "out2/valid.txt");
+  const std::size_t at = solid.find(solid_valid);
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_GT(at, 0U);
+  EXPECT_EQ(read(folder_ / "out2/train.txt"),
+            solid.substr(0, at) + "\n" + solid.substr(at + solid_valid.size()))
+      << "a line end where the two parts meet";
 }
 
 TEST_F(Corpus, KeepsLineEndsAndStrangeBytes) {

@@ -43,25 +43,51 @@ TEST(NearDuplicates, DropsACopyInOtherClothes) {
   }
 }
 
-/// kValid with every n-th word replaced.
-std::string edited(std::size_t n) {
+/// Words of `letters` letters each, 9 a line.
+std::string words_of(std::size_t letters) {
+  std::string text;
+  for (const std::string& word : tokens_of(made_text(1, 60))) {
+    const std::size_t count = static_cast<std::size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
+    std::string longer;
+    while (longer.size() < letters) longer += word.substr(1);
+    text += longer.substr(0, letters) + (count % 9 == 0 ? " \n" : " ");
+  }
+  return text + "\n";
+}
+
+/// Every n-th word replaced, `blanks` between words.
+std::string edited(const std::string& original, std::size_t n, const std::string& blanks = " ") {
   std::string text;
   std::size_t count = 0;
-  for (const std::string& word : tokens_of(kValid)) {
-    text += ++count % n == 0 ? "changed" + std::to_string(count) : word;
-    text += count % 9 == 0 ? '\n' : ' ';
+  for (const std::string& word : tokens_of(original)) {
+    text += ++count % n == 0 ? "own" + std::to_string(count) : word;
+    text += count % 9 == 0 ? "\n" : blanks;
   }
   return text + "\n";
 }
 
 TEST(NearDuplicates, DropsACopyWithAWordInSevenChanged) {
-  EXPECT_EQ(shared_windows(kValid, edited(7)).words8, 0U) << "no exact window gives this copy away";
-  EXPECT_EQ(rest_of(kBefore, kValid, edited(7) + kAfter), kBefore + kAfter);
+  // Of short words, so that neither 8 of them nor 40 characters in a row are left.
+  const std::string valid = words_of(4), copy = edited(valid, 7);
+  ASSERT_EQ(shared(byte_windows(valid, kCharactersOfWindow), byte_windows(copy, kCharactersOfWindow)), 0U);
+  ASSERT_EQ(shared_windows(valid, copy).words8, 0U);
+  EXPECT_EQ(rest_of(kBefore, valid, copy + kAfter), kBefore + kAfter);
 }
 
-TEST(NearDuplicates, KeepsTextWithEveryFourthWordItsOwn) {
-  const std::string own = edited(4);
-  EXPECT_EQ(rest_of(kBefore, kValid, own + kAfter), kBefore + own + kAfter);
+TEST(NearDuplicates, KeepsTextWithEverySixthWordItsOwn) {
+  const std::string valid = words_of(4), own = edited(valid, 6);
+  EXPECT_EQ(rest_of(kBefore, valid, own + kAfter), kBefore + own + kAfter);
+}
+
+TEST(NearDuplicates, DropsThreeLongWordsInARow) {
+  const std::string valid = words_of(20), copy = edited(valid, 4, " \t ");
+  EXPECT_EQ(rest_of(kBefore, valid, copy + kAfter), kBefore + kAfter);
+}
+
+TEST(NearDuplicates, DropsEightMarksInARow) {
+  const std::string line = "if ( x == 0 ) { y\n";
+  ASSERT_LT(line.size(), kCharactersOfWindow);
+  EXPECT_EQ(rest_of(kBefore, kValid + line, line + kAfter), kBefore + kAfter);
 }
 
 TEST(NearDuplicates, DropsTheEditBetweenTwoCopies) {

@@ -44,7 +44,7 @@ class MultiHeadAttentionImpl : public torch::nn::Module {
   /// @return [B, T, width]. Work O(T) but for softmax, O(T^2).
   torch::Tensor forward(const torch::Tensor& x);
 
-  /// The state before the first token, in the weights' dtype.
+  /// The state before the first token, in the weights' dtype; S and z in float32 (float64 beside float64).
   AttentionState initial_state(int64_t batch) const;
 
   /// Continues from `state` over T >= 1 tokens and advances it; no gradients. One token costs the same
