@@ -69,13 +69,13 @@ typedef struct cosformer_rows {
 
 typedef struct cosformer_call {
   size_t size;                   /* sizeof(cosformer_call) */
-  cosformer_dtype dtype;         /* of queries, keys, values, outputs and their gradients */
+  int32_t dtype;                 /* cosformer_dtype of queries, keys, values, outputs and their gradients */
   int64_t B, Tq, Tk, H, G, K, V; /* packed: B sequences, Tq and Tk rows in all */
   int64_t horizon;               /* M, or 0: no re-weighting */
   bool causal;
   bool numerator_only; /* no division by the denominator */
-  cosformer_feature_map feature_map;
-  float eps; /* 0: 1e-6 */
+  int32_t feature_map; /* cosformer_feature_map */
+  float eps;           /* 0: 1e-6 */
   cosformer_rows query_rows, key_rows;
   const float* decay;                 /* [G] or null */
   const int64_t* position;            /* [B] or null */

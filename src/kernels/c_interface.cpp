@@ -63,7 +63,7 @@ Rows rows(const cosformer_rows& r) {
 AttentionOptions options(const cosformer_call& c) {
   if (c.feature_map != COSFORMER_RELU && c.feature_map != COSFORMER_IDENTITY) {
     throw ShapeError("attention: feature_map must be COSFORMER_RELU or COSFORMER_IDENTITY, got " +
-                     std::to_string(static_cast<int>(c.feature_map)));
+                     std::to_string(c.feature_map));
   }
   if (c.horizon < 0)
     throw ShapeError("attention: horizon must be >= 1 or 0 for none, got " + std::to_string(c.horizon));
@@ -104,7 +104,7 @@ using Out = State<T>*;
 
 /// Calls body(T{}) with the call's type.
 template <class Body>
-void with_type(cosformer_dtype dtype, const Body& body) {
+void with_type(int32_t dtype, const Body& body) {
   switch (dtype) {
     case COSFORMER_FLOAT32:
       return body(float{});
@@ -113,8 +113,7 @@ void with_type(cosformer_dtype dtype, const Body& body) {
     case COSFORMER_FLOAT64:
       return body(double{});
   }
-  throw ShapeError("attention: dtype must be one of cosformer_dtype, got " +
-                   std::to_string(static_cast<int>(dtype)));
+  throw ShapeError("attention: dtype must be one of cosformer_dtype, got " + std::to_string(dtype));
 }
 
 template <class T>

@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "cli/verbs_test.h"
-#include "small_disk.h"
+#include "support/small_disk.h"
 
 namespace cosformer::cli::test {
 namespace {

@@ -8,7 +8,7 @@
 namespace cosformer::cli {
 namespace {
 
-class DataCorpus : public TemporaryFolder {
+class DataCorpus : public test::FolderTest {
  protected:
   static void run(std::vector<std::string> arguments) {
     CLI::App app;
@@ -23,9 +23,9 @@ TEST_F(DataCorpus, WritesASplit) {
   for (int i = 0; i < 5000; ++i) text += "line " + std::to_string(i * i) + "\n";
   const std::string output = folder_ / "out";
   run({"data", "corpus", write("text", text), "--output", output});
-  EXPECT_FALSE(read(folder_ / "out/train.txt").empty());
-  EXPECT_FALSE(read(folder_ / "out/valid.txt").empty());
-  EXPECT_FALSE(read(folder_ / "out/corpus.json").empty());
+  EXPECT_FALSE(test::read_text(folder_ / "out/train.txt").empty());
+  EXPECT_FALSE(test::read_text(folder_ / "out/valid.txt").empty());
+  EXPECT_FALSE(test::read_text(folder_ / "out/corpus.json").empty());
 }
 
 TEST_F(DataCorpus, TellsWrongUseFromWrongFiles) {

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::cli::test {
 

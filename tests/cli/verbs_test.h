@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/program.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "train/tiny_recipe.h"
 
 namespace cosformer::cli::test {

@@ -9,6 +9,7 @@
 #include "cosformer/error.h"
 #include "data/made_text.h"
 #include "data/shared_windows.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::data::test {
@@ -16,10 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Corpus : public TemporaryFolder {
+class Corpus : public cosformer::test::FolderTest {
  protected:
-  std::string train() const { return read(folder_ / "out/train.txt"); }
-  std::string valid() const { return read(folder_ / "out/valid.txt"); }
+  std::string train() const { return cosformer::test::read_text(folder_ / "out/train.txt"); }
+  std::string valid() const { return cosformer::test::read_text(folder_ / "out/valid.txt"); }
 };
 
 TEST_F(Corpus, ValidIsATenthInOnePieceAndTrainTheRest) {
@@ -45,12 +46,12 @@ TEST_F(Corpus, EqualTextsGiveEqualSplits) {
   write("b/one", made_text(0, 300));
   write_corpus(folder_ / "a", folder_ / "out");
   const std::string first_train = train(), first_valid = valid();
-  const std::string json = read(folder_ / "out/corpus.json");
+  const std::string json = cosformer::test::read_text(folder_ / "out/corpus.json");
   fs::remove_all(folder_ / "out");
   write_corpus(folder_ / "b", folder_ / "out");
   EXPECT_EQ(train(), first_train);
   EXPECT_EQ(valid(), first_valid);
-  EXPECT_EQ(read(folder_ / "out/corpus.json"), json);
+  EXPECT_EQ(cosformer::test::read_text(folder_ / "out/corpus.json"), json);
 }
 
 TEST_F(Corpus, CopiesInOtherFilesDoNotReachTraining) {
@@ -105,11 +106,11 @@ TEST_F(Corpus, OneHugeLine) {
   write("solid", solid);
   solid += '\n';
   write_corpus(folder_ / "solid", folder_ / "out2");
-  const std::string solid_valid = read(folder_ / "out2/valid.txt");
+  const std::string solid_valid = cosformer::test::read_text(folder_ / "out2/valid.txt");
   const std::size_t at = solid.find(solid_valid);
   ASSERT_NE(at, std::string::npos);
   ASSERT_GT(at, 0U);
-  EXPECT_EQ(read(folder_ / "out2/train.txt"),
+  EXPECT_EQ(cosformer::test::read_text(folder_ / "out2/train.txt"),
             solid.substr(0, at) + "\n" + solid.substr(at + solid_valid.size()))
       << "a line end where the two parts meet";
 }
@@ -136,7 +137,7 @@ TEST_F(Corpus, JsonSaysWhatWasReadAndLeftOut) {
   write("in/b\xff", made_text(1, 10));
   write("in/c", "");
   write_corpus(folder_ / "in", folder_ / "out");
-  const auto json = nlohmann::json::parse(read(folder_ / "out/corpus.json"));
+  const auto json = nlohmann::json::parse(cosformer::test::read_text(folder_ / "out/corpus.json"));
   EXPECT_EQ(json["files"][0], nlohmann::json({{"path", "a"}, {"bytes", made_text(0, 400).size()}}));
   EXPECT_EQ(json["files"][1]["path"], "b\xEF\xBF\xBD") << "a name that is not UTF-8";
   EXPECT_EQ(json["left_out"], nlohmann::json::parse(R"([{"path": "c", "why": "empty"}])"));
@@ -148,13 +149,13 @@ TEST_F(Corpus, JsonSaysWhatWasReadAndLeftOut) {
 
 TEST_F(Corpus, TooLittleTextIsAnErrorAndWritesNothing) {
   const auto file = write("short", made_text(0, 100));
-  EXPECT_EQ(message_of<FormatError>([&] { write_corpus(file, folder_ / "out"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { write_corpus(file, folder_ / "out"); }),
             file.string() + ": expected at least 16384 bytes of text, got " +
                 std::to_string(made_text(0, 100).size()));
   std::string same;
   for (int i = 0; i < 2000; ++i) same += "All work and no play makes Jack a dull boy.\n";
   const auto copies = write("same", same);
-  EXPECT_EQ(message_of<FormatError>([&] { write_corpus(copies, folder_ / "out"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { write_corpus(copies, folder_ / "out"); }),
             copies.string() +
                 ": expected at least 8192 bytes of text that do not repeat the validation part, got 0");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
@@ -163,17 +164,18 @@ TEST_F(Corpus, TooLittleTextIsAnErrorAndWritesNothing) {
 TEST_F(Corpus, TouchesNothingThatIsThere) {
   const auto file = write("text", made_text(0, 400));
   write("full/notes", "mine");
-  EXPECT_EQ(message_of<IoError>([&] { write_corpus(file, folder_ / "full"); }),
+  EXPECT_EQ(cosformer::test::message_of<IoError>([&] { write_corpus(file, folder_ / "full"); }),
             (folder_ / "full").string() + ": expected an empty folder or none, got one that holds notes");
-  EXPECT_EQ(read(folder_ / "full/notes"), "mine");
-  EXPECT_EQ(message_of<IoError>([&] { write_corpus(file, file); }),
+  EXPECT_EQ(cosformer::test::read_text(folder_ / "full/notes"), "mine");
+  EXPECT_EQ(cosformer::test::message_of<IoError>([&] { write_corpus(file, file); }),
             file.string() + ": expected a folder, got a file");
-  EXPECT_EQ(read(file), made_text(0, 400));
-  EXPECT_NE(message_of<IoError>([&] { write_corpus(file, file / "below"); }), "");
+  EXPECT_EQ(cosformer::test::read_text(file), made_text(0, 400));
+  EXPECT_NE(cosformer::test::message_of<IoError>([&] { write_corpus(file, file / "below"); }), "");
   fs::create_directory(folder_ / "out");
   write_corpus(file, folder_ / "out");
   EXPECT_FALSE(valid().empty()) << "an empty folder is filled";
-  EXPECT_NE(message_of<IoError>([&] { write_corpus(file, folder_ / "out"); }), "") << "but not twice";
+  EXPECT_NE(cosformer::test::message_of<IoError>([&] { write_corpus(file, folder_ / "out"); }), "")
+      << "but not twice";
 }
 
 TEST_F(Corpus, ReadOnlyFolder) {
@@ -181,9 +183,13 @@ TEST_F(Corpus, ReadOnlyFolder) {
   const auto file = write("text", made_text(0, 400));
   fs::create_directory(folder_ / "shut");
   fs::permissions(folder_ / "shut", fs::perms::owner_read | fs::perms::owner_exec);
-  EXPECT_NE(message_of<IoError>([&] { write_corpus(file, folder_ / "shut"); }).find("Permission denied"),
+  EXPECT_NE(cosformer::test::message_of<IoError>([&] {
+              write_corpus(file, folder_ / "shut");
+            }).find("Permission denied"),
             std::string::npos);
-  EXPECT_NE(message_of<IoError>([&] { write_corpus(file, folder_ / "shut/out"); }).find("Permission denied"),
+  EXPECT_NE(cosformer::test::message_of<IoError>([&] {
+              write_corpus(file, folder_ / "shut/out");
+            }).find("Permission denied"),
             std::string::npos);
 }
 

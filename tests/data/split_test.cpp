@@ -2,12 +2,13 @@
 
 #include "cosformer/error.h"
 #include "data/tokens.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::data {
 namespace {
 
-using test::error_of;
+using test::message_of;
 
 TEST(Split, PrefersThePublishersNames) {
   const test::TemporaryFolder folder;
@@ -21,24 +22,24 @@ TEST(Split, PrefersThePublishersNames) {
 TEST(Split, ErrorsNameTheFilesLookedFor) {
   const test::TemporaryFolder folder;
   const std::string path = folder.path().string();
-  EXPECT_EQ(error_of<IoError>([&] { split_file(path, Format::kBytes, "train"); }),
+  EXPECT_EQ(message_of<IoError>([&] { split_file(path, Format::kBytes, "train"); }),
             path + ": split train: expected train.txt, got none");
-  EXPECT_EQ(error_of<IoError>([&] { split_file(path, Format::kWikitext, "test"); }),
+  EXPECT_EQ(message_of<IoError>([&] { split_file(path, Format::kWikitext, "test"); }),
             path + ": split test: expected wiki.test.tokens or test.txt, got none");
-  EXPECT_EQ(error_of<IoError>([&] { split_file(path + "/none", Format::kBytes, "train"); }),
+  EXPECT_EQ(message_of<IoError>([&] { split_file(path + "/none", Format::kBytes, "train"); }),
             path + "/none: expected a folder with the data, got none");
   const auto file = folder.write("file", "");
-  EXPECT_EQ(error_of<IoError>([&] { split_file(file, Format::kBytes, "train"); }),
+  EXPECT_EQ(message_of<IoError>([&] { split_file(file, Format::kBytes, "train"); }),
             file.string() + ": expected a folder with the data, got something else");
 }
 
 TEST(Split, AnEmptyOrShortFileIsRefused) {
   const test::TemporaryFolder folder;
   const auto file = folder.write("train.txt", "");
-  EXPECT_EQ(error_of<FormatError>([&] { read_split(folder.path(), Format::kBytes, "train", {}, 2); }),
+  EXPECT_EQ(message_of<FormatError>([&] { read_split(folder.path(), Format::kBytes, "train", {}, 2); }),
             file.string() + ": expected at least 2 tokens, got 0");
   folder.write("train.txt", "abcd");
-  EXPECT_EQ(error_of<FormatError>([&] { read_split(folder.path(), Format::kBytes, "train", {}, 5); }),
+  EXPECT_EQ(message_of<FormatError>([&] { read_split(folder.path(), Format::kBytes, "train", {}, 5); }),
             file.string() + ": expected at least 5 tokens, got 4");
   EXPECT_EQ(read_split(folder.path(), Format::kBytes, "train", {}, 4).size(), 4);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cosformer/error.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::data::test {
@@ -11,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class TextSource : public TemporaryFolder {
+class TextSource : public cosformer::test::FolderTest {
  protected:
   /// Why `path` was left out, "" if it was not.
   static std::string why(const data::TextSource& source, const std::string& path) {
@@ -97,22 +98,22 @@ TEST_F(TextSource, NamesWhatItCannotRead) {
 
 TEST_F(TextSource, FailsWithOneLine) {
   const std::string place = folder_.string();
-  EXPECT_EQ(message_of<IoError>([&] { read_text(folder_ / "none"); }),
+  EXPECT_EQ(cosformer::test::message_of<IoError>([&] { read_text(folder_ / "none"); }),
             place + "/none: expected a file or a folder, got nothing of that name");
   write("file", "text");
-  EXPECT_EQ(message_of<IoError>([&] { read_text(folder_ / "file/none"); }),
+  EXPECT_EQ(cosformer::test::message_of<IoError>([&] { read_text(folder_ / "file/none"); }),
             place + "/file/none: expected a file or a folder, got nothing of that name");
   write("empty", "");
-  EXPECT_EQ(message_of<FormatError>([&] { read_text(folder_ / "empty"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { read_text(folder_ / "empty"); }),
             place + "/empty: expected text, got: empty");
   write("sub/binary", std::string(3, '\0'));
-  EXPECT_EQ(message_of<FormatError>([&] { read_text(folder_ / "sub"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { read_text(folder_ / "sub"); }),
             place + "/sub: expected files of text, got 1 without (binary: not text)");
   fs::create_directory(folder_ / "bare");
-  EXPECT_EQ(message_of<FormatError>([&] { read_text(folder_ / "bare"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { read_text(folder_ / "bare"); }),
             place + "/bare: expected files of text, got no file");
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(message_of<FormatError>([&] { read_text(folder_ / "pipe"); }),
+  EXPECT_EQ(cosformer::test::message_of<FormatError>([&] { read_text(folder_ / "pipe"); }),
             place + "/pipe: expected text, got: not a regular file");
 }
 

@@ -1,6 +1,6 @@
 #include "data/tokenizer.h"
 
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::data {
 namespace {

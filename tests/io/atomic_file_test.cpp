@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cosformer/error.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::io {
@@ -19,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class AtomicFile : public TemporaryFolder {
+class AtomicFile : public test::FolderTest {
  protected:
   static std::vector<std::string> names_in(const fs::path& folder) {
     std::vector<std::string> names;
@@ -52,9 +53,9 @@ class FileSizeLimit {
 
 TEST_F(AtomicFile, WritesAndReplaces) {
   write_file(folder_ / "file", "first");
-  EXPECT_EQ(read(folder_ / "file"), "first");
+  EXPECT_EQ(test::read_text(folder_ / "file"), "first");
   write_file(folder_ / "file", "");
-  EXPECT_EQ(read(folder_ / "file"), "");
+  EXPECT_EQ(test::read_text(folder_ / "file"), "");
   EXPECT_EQ(names_in(folder_), Names{"file"});
 }
 
@@ -63,7 +64,7 @@ TEST_F(AtomicFile, JoinsParts) {
   const std::vector<std::span<const std::byte>> parts = {
       std::as_bytes(std::span(a)), std::as_bytes(std::span(none)), std::as_bytes(std::span(b))};
   write_file(folder_ / "file", parts);
-  EXPECT_EQ(read(folder_ / "file"), a + b);
+  EXPECT_EQ(test::read_text(folder_ / "file"), a + b);
 }
 
 TEST_F(AtomicFile, TakesANameWithoutAFolder) {
@@ -71,20 +72,20 @@ TEST_F(AtomicFile, TakesANameWithoutAFolder) {
   fs::current_path(folder_);
   write_file("file", "here");
   fs::current_path(before);
-  EXPECT_EQ(read(folder_ / "file"), "here");
+  EXPECT_EQ(test::read_text(folder_ / "file"), "here");
 }
 
 TEST_F(AtomicFile, AFailedWriteLeavesTheOldContentAlone) {
   write_file(folder_ / "file", "old");
   {
     const FileSizeLimit limit(4096);
-    EXPECT_EQ(message_of<IoError>([&] {
+    EXPECT_EQ(test::message_of<IoError>([&] {
                 write_file(folder_ / "file", std::string(5000, 'n'));
               }).find((folder_ / "file").string()),
               0U)
         << "the message begins with the file";
   }
-  EXPECT_EQ(read(folder_ / "file"), "old");
+  EXPECT_EQ(test::read_text(folder_ / "file"), "old");
   EXPECT_EQ(names_in(folder_), Names{"file"}) << "nothing beside it";
 }
 
@@ -95,8 +96,8 @@ TEST_F(AtomicFile, AFullDiskLeavesTheOldContentAlone) {
   }
   const auto file = folder_ / "disk/file";
   write_file(file, "old");
-  const std::string message = message_of<IoError>([&] { write_file(file, std::string(100000, 'n')); });
-  const std::string content = read(file);
+  const std::string message = test::message_of<IoError>([&] { write_file(file, std::string(100000, 'n')); });
+  const std::string content = test::read_text(file);
   const Names names = names_in(folder_ / "disk");
   ASSERT_EQ(::umount((folder_ / "disk").c_str()), 0);
   EXPECT_NE(message.find("No space left on device"), std::string::npos) << message;
@@ -112,7 +113,7 @@ TEST_F(AtomicFile, ReadersSeeOldOrNew) {
   std::atomic<int> parts = 0, reads = 0;
   std::thread reader([&] {
     while (!done || reads == 0) {
-      const std::string got = read(file);
+      const std::string got = test::read_text(file);
       if (got != contents[0] && got != contents[1]) ++parts;
       ++reads;
     }
@@ -125,14 +126,15 @@ TEST_F(AtomicFile, ReadersSeeOldOrNew) {
 
 TEST_F(AtomicFile, RefusesWhatIsNoFile) {
   const auto name = [&](const char* file) { return (folder_ / file).string(); };
-  EXPECT_NE(
-      message_of<IoError>([&] { write_file(folder_ / "none/file", "x"); }).find("No such file or directory"),
-      std::string::npos);
+  EXPECT_NE(test::message_of<IoError>([&] {
+              write_file(folder_ / "none/file", "x");
+            }).find("No such file or directory"),
+            std::string::npos);
   fs::create_directory(folder_ / "folder");
-  EXPECT_EQ(message_of<IoError>([&] { write_file(folder_ / "folder", "x"); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { write_file(folder_ / "folder", "x"); }),
             name("folder") + ": expected a file, got something else");
   ASSERT_EQ(::mkfifo(name("pipe").c_str(), 0600), 0);
-  EXPECT_EQ(message_of<IoError>([&] { write_file(folder_ / "pipe", "x"); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { write_file(folder_ / "pipe", "x"); }),
             name("pipe") + ": expected a file, got something else");
   EXPECT_TRUE(fs::is_fifo(folder_ / "pipe")) << "a device would be gone from the system";
   EXPECT_EQ(names_in(folder_), (Names{"folder", "pipe"}));
@@ -140,7 +142,7 @@ TEST_F(AtomicFile, RefusesWhatIsNoFile) {
 
 TEST_F(AtomicFile, SyncsAFolder) {
   EXPECT_NO_THROW(sync_folder(folder_));
-  EXPECT_NE(message_of<IoError>([&] { sync_folder(folder_ / "none"); }), "");
+  EXPECT_NE(test::message_of<IoError>([&] { sync_folder(folder_ / "none"); }), "");
 }
 
 }  // namespace

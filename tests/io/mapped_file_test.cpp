@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "cosformer/error.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::io {
 namespace {
 
-using MappedFileTest = TemporaryFolder;
+using MappedFileTest = test::FolderTest;
 
 TEST_F(MappedFileTest, HoldsTheFilesBytes) {
   const std::string bytes("a\0b\xff\n", 5);
@@ -42,13 +43,13 @@ TEST_F(MappedFileTest, StaysWholeWhenTheFileIsReplaced) {
 
 TEST_F(MappedFileTest, SaysWhatIsNoFile) {
   const auto name = [&](const char* file) { return (folder_ / file).string(); };
-  EXPECT_EQ(message_of<IoError>([&] { MappedFile file(folder_ / "none"); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { MappedFile file(folder_ / "none"); }),
             name("none") + ": cannot open: No such file or directory");
   std::filesystem::create_directory(folder_ / "folder");
-  EXPECT_EQ(message_of<IoError>([&] { MappedFile file(folder_ / "folder"); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { MappedFile file(folder_ / "folder"); }),
             name("folder") + ": expected a file, got something else");
   ASSERT_EQ(::mkfifo(name("pipe").c_str(), 0600), 0);
-  EXPECT_EQ(message_of<IoError>([&] { MappedFile file(folder_ / "pipe"); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { MappedFile file(folder_ / "pipe"); }),
             name("pipe") + ": expected a file, got something else")
       << "and no writer is waited for";
 }

@@ -13,15 +13,15 @@
 namespace cosformer::io::test {
 namespace {
 
-class SafetensorsDamage : public TemporaryFolder {
+class SafetensorsDamage : public cosformer::test::FolderTest {
  protected:
   void SetUp() override {
-    TemporaryFolder::SetUp();
+    cosformer::test::FolderTest::SetUp();
     const std::vector<TensorBytes> tensors = {{"layers.0.weight", "F32", {2, 3}, bytes_of(24)},
                                               {"layers.0.bias", "BF16", {3}, bytes_of(6)},
                                               {"position", "I64", {}, bytes_of(8)}};
     write_safetensors(folder_ / "whole", tensors, {{"format", "pt"}});
-    whole_ = read(folder_ / "whole");
+    whole_ = cosformer::test::read_text(folder_ / "whole");
     std::memcpy(&header_size_, whole_.data(), 8);
   }
 

@@ -6,21 +6,22 @@
 
 #include "cosformer/error.h"
 #include "io/safetensors_file.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::io::test {
 namespace {
 
-class SafetensorsTest : public TemporaryFolder {
+class SafetensorsTest : public cosformer::test::FolderTest {
  protected:
-  std::string error_of(const std::string& header, const std::string& bytes) {
+  std::string message_of(const std::string& header, const std::string& bytes) {
     const auto path = write("file", safetensors_file(header, bytes));
-    const std::string message = message_of<FormatError>([&] { Safetensors file(path); });
+    const std::string message = cosformer::test::message_of<FormatError>([&] { Safetensors file(path); });
     EXPECT_EQ(message.find(path.string() + ": "), 0U) << message;
     return message.substr(std::min(message.size(), path.string().size() + 2));
   }
   void expect_error(const std::string& header, const std::string& bytes, const std::string& part) {
-    const std::string message = error_of(header, bytes);
+    const std::string message = message_of(header, bytes);
     EXPECT_NE(message.find(part), std::string::npos) << header.substr(0, 200) << "\n" << message;
   }
 };
@@ -59,7 +60,7 @@ TEST_F(SafetensorsTest, EqualTensorsGiveEqualBytes) {
     write_safetensors(folder_ / name, {tensor("x", "U8", {4}, four), tensor("y", "I32", {1}, four)},
                       {{"k", "v"}});
   }
-  EXPECT_EQ(read(folder_ / "a"), read(folder_ / "b"));
+  EXPECT_EQ(cosformer::test::read_text(folder_ / "a"), cosformer::test::read_text(folder_ / "b"));
 }
 
 TEST_F(SafetensorsTest, NoTensorsAreAFile) {
@@ -83,7 +84,7 @@ TEST_F(SafetensorsTest, RefusesToWriteWhatDoesNotFit) {
   const std::string four = "abcd";
   const auto error = [&](const std::vector<TensorBytes>& tensors,
                          const std::map<std::string, std::string>& m = {}) {
-    return message_of<FormatError>([&] { write_safetensors(folder_ / "file", tensors, m); });
+    return cosformer::test::message_of<FormatError>([&] { write_safetensors(folder_ / "file", tensors, m); });
   };
   EXPECT_NE(error({tensor("x", "F32", {2}, four)}).find("\"x\": expected the bytes of F32 [2], got 4"),
             std::string::npos);
@@ -103,14 +104,16 @@ TEST_F(SafetensorsTest, HeaderOfAbsurdLength) {
     std::string file = safetensors_file("{}", "01234567");
     for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(length >> (8 * i));
     const auto path = write("file", file);
-    EXPECT_NE(message_of<FormatError>([&] { Safetensors read(path); }).find("got a length of"),
-              std::string::npos)
+    EXPECT_NE(
+        cosformer::test::message_of<FormatError>([&] { Safetensors read(path); }).find("got a length of"),
+        std::string::npos)
         << length;
   }
   for (std::size_t size = 0; size < 8; ++size) {
     const auto path = write("file", std::string(size, '\0'));
-    EXPECT_NE(message_of<FormatError>([&] { Safetensors read(path); }).find("at least 8 bytes"),
-              std::string::npos);
+    EXPECT_NE(
+        cosformer::test::message_of<FormatError>([&] { Safetensors read(path); }).find("at least 8 bytes"),
+        std::string::npos);
   }
 }
 
@@ -217,7 +220,7 @@ TEST_F(SafetensorsTest, MetadataThatIsNoText) {
 }
 
 TEST_F(SafetensorsTest, MessagesAreShortLines) {
-  const std::string message = error_of("{\"a\\n" + std::string(100'000, 'x') + "\":1}", "");
+  const std::string message = message_of("{\"a\\n" + std::string(100'000, 'x') + "\":1}", "");
   EXPECT_LT(message.size(), 1000U);
   EXPECT_EQ(message.find('\n'), std::string::npos);
 }

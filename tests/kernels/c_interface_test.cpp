@@ -166,9 +166,8 @@ TEST(CInterface, BadArgumentsAreNamedAndNothingIsWritten) {
             "attention: horizon must be >= 1 or 0 for none, got -2");
   EXPECT_EQ(forward([](auto& c) { c.eps = -1; }), "attention: eps must be finite and > 0, got -1.000000");
   EXPECT_EQ(forward([](auto& c) { c.size = 8; }), "attention: size must be sizeof(cosformer_call), got 8");
-  EXPECT_EQ(forward([](auto& c) { c.dtype = static_cast<cosformer_dtype>(9); }),
-            "attention: dtype must be one of cosformer_dtype, got 9");
-  EXPECT_EQ(forward([](auto& c) { c.feature_map = static_cast<cosformer_feature_map>(7); }),
+  EXPECT_EQ(forward([](auto& c) { c.dtype = 9; }), "attention: dtype must be one of cosformer_dtype, got 9");
+  EXPECT_EQ(forward([](auto& c) { c.feature_map = 7; }),
             "attention: feature_map must be COSFORMER_RELU or COSFORMER_IDENTITY, got 7");
   EXPECT_EQ(forward([](auto& c) { c.K = kHuge; }),
             "attention: query must have fewer elements than an int64_t counts bytes");

@@ -9,51 +9,56 @@
 #include <string>
 #include <string_view>
 
-namespace cosformer {
+namespace cosformer::test {
 
-/// Gives each test an empty folder of its own: tests run side by side.
-class TemporaryFolder : public testing::Test {
- protected:
-  void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ =
-        std::filesystem::path(testing::TempDir()) / (std::string("cosformer_") + info->test_suite_name() +
-                                                     "_" + info->name() + "_" + std::to_string(::getpid()));
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// An empty folder of the running test's own, since tests run side by side; gone at its end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    std::string name = std::string(test->test_suite_name()) + "." + test->name();
+    for (char& c : name) {
+      if (c == '/') c = '_';
+    }
+    path_ =
+        std::filesystem::path(testing::TempDir()) / ("cosformer." + name + "." + std::to_string(::getpid()));
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
 
   std::filesystem::path write(const std::string& name, std::string_view bytes) const {
-    const std::filesystem::path path = folder_ / name;
+    const std::filesystem::path path = path_ / name;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << bytes;
     return path;
   }
 
-  static std::string read(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  std::filesystem::path folder_;
+ private:
+  std::filesystem::path path_;
 };
 
-/// The message of what `call` throws; fails the test if it is no `Error`, or no single line.
-template <class Error, class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return message;
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another type of error: " << error.what();
-    return "";
+/// A test with a folder of its own.
+class FolderTest : public testing::Test {
+ protected:
+  std::filesystem::path write(const std::string& name, std::string_view bytes) const {
+    return temporary_.write(name, bytes);
   }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 
-}  // namespace cosformer
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
+};
+
+}  // namespace cosformer::test

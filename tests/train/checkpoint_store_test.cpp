@@ -3,7 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 #include "train/checksum.h"
 
 namespace cosformer::train {
@@ -95,7 +96,7 @@ TEST_F(Store, WithoutAWholeOneThereIsAnError) {
   save(2);
   overwrite(file("00000001", "state.json"), "");
   overwrite(file("00000002", "state.json"), "");
-  EXPECT_EQ(test::error_of<FormatError>([&] { load(); }),
+  EXPECT_EQ(test::message_of<FormatError>([&] { load(); }),
             folder().string() + ": expected a whole checkpoint, got 2 damaged");
   EXPECT_EQ(notes_.size(), 2U);
 }
@@ -110,7 +111,7 @@ TEST_F(Store, ANewerFormatIsRefusedByName) {
   const std::string text = manifest.dump();
   manifest["crc64"] = crc64_text(std::as_bytes(std::span(text)));
   overwrite(path, manifest.dump());
-  const std::string error = test::error_of<FormatError>([&] { load(); });
+  const std::string error = test::message_of<FormatError>([&] { load(); });
   EXPECT_NE(error.find("manifest.json: expected format version 1"), std::string::npos) << error;
   EXPECT_NE(error.find("got 2"), std::string::npos) << error;
 }

@@ -2,8 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
-#include "small_disk.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/small_disk.h"
+#include "support/temporary_folder.h"
 #include "train/checkpoint_store.h"
 #include "train/metrics_file.h"
 
@@ -35,7 +36,7 @@ class FullDisk : public testing::Test {
 
 TEST_F(FullDisk, TheLastCheckpointStaysWhole) {
   save(1, 100'000);
-  const std::string error = test::error_of<IoError>([&] { save(2, 200'000); });
+  const std::string error = test::message_of<IoError>([&] { save(2, 200'000); });
   EXPECT_NE(error.find("No space left on device"), std::string::npos) << error;
   EXPECT_EQ(newest(), 1);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints" / ".partial"));
@@ -46,7 +47,7 @@ TEST_F(FullDisk, TheLastCheckpointStaysWhole) {
 
 TEST_F(FullDisk, MetricsSayThatTheyCannotBeWritten) {
   MetricsFile metrics(folder_ / "metrics.jsonl", 0);
-  const std::string error = test::error_of<IoError>([&] {
+  const std::string error = test::message_of<IoError>([&] {
     for (int64_t step = 0; step < 100'000; ++step) metrics.write({{"step", step}, {"split", "train"}});
   });
   EXPECT_NE(error.find("metrics.jsonl: cannot write: No space left on device"), std::string::npos) << error;
@@ -55,7 +56,7 @@ TEST_F(FullDisk, MetricsSayThatTheyCannotBeWritten) {
 TEST_F(FullDisk, AReadOnlyFolderIsNamed) {
   save(1, 10);
   disk_.make_read_only();
-  const std::string error = test::error_of<IoError>([&] { save(2, 10); });
+  const std::string error = test::message_of<IoError>([&] { save(2, 10); });
   EXPECT_NE(error.find("Read-only file system"), std::string::npos) << error;
   EXPECT_NE(error.find(folder_.string()), std::string::npos) << error;
   EXPECT_EQ(newest(), 1);

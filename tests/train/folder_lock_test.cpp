@@ -7,7 +7,8 @@
 #include <optional>
 
 #include "cosformer/error.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::train {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 TEST(FolderLock, IsHeldByOneAtATime) {
   const test::TemporaryFolder folder;
   std::optional<FolderLock> first(folder.path());
-  EXPECT_EQ(test::error_of<IoError>([&] { FolderLock second(folder.path()); }),
+  EXPECT_EQ(test::message_of<IoError>([&] { FolderLock second(folder.path()); }),
             folder.path().string() + ": another run is writing in this folder");
   first.reset();
   EXPECT_NO_THROW(FolderLock(folder.path()));

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::train {
 namespace {

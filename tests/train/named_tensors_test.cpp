@@ -1,7 +1,8 @@
 #include "train/named_tensors.h"
 
 #include "cosformer/error.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::train {
 namespace {
@@ -23,7 +24,7 @@ TEST(NamedTensors, WhatDoesNotFitIsNamedAndChangesNothing) {
   const auto error_after = [&](auto change) {
     auto bytes = to_bytes(from);
     change(bytes);
-    return test::error_of<FormatError>([&] { copy_from(bytes, to, "x"); });
+    return test::message_of<FormatError>([&] { copy_from(bytes, to, "x"); });
   };
   EXPECT_EQ(error_after([](auto& bytes) { bytes[1].dtype = "I8"; }), "x: b: expected U8 [4], got I8 [4]");
   EXPECT_EQ(error_after([](auto& bytes) {

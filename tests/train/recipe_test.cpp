@@ -1,12 +1,13 @@
 #include "train/recipe.h"
 
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 #include "train/recipe_keys.h"
 
 namespace cosformer::train {
 namespace {
 
-using test::error_of;
+using test::message_of;
 
 constexpr const char* kLeast = "data.path = \"x\"\n";
 
@@ -17,7 +18,7 @@ class Recipes : public testing::Test {
   }
   /// The error without the name of the folder.
   std::string error(const std::string& text, const std::vector<std::string>& overrides = {}) const {
-    std::string message = error_of<RecipeError>([&] { read(text, overrides); });
+    std::string message = message_of<RecipeError>([&] { read(text, overrides); });
     const std::string prefix = folder_.path().string() + "/";
     return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
   }
@@ -111,9 +112,9 @@ TEST_F(Recipes, AHorizonBelowTheSequencesIsRefused) {
 
 TEST_F(Recipes, AFileThatIsNoTomlIsNamedWithItsLine) {
   EXPECT_EQ(error("seed = 1\nsteps 3\n").substr(0, 16), "r.toml: line 2: ");
-  EXPECT_NE(error_of<RecipeError>([] { read_recipe("/nonexistent.toml", {}); }).find("/nonexistent.toml: "),
+  EXPECT_NE(message_of<RecipeError>([] { read_recipe("/nonexistent.toml", {}); }).find("/nonexistent.toml: "),
             std::string::npos);
-  EXPECT_NE(error_of<RecipeError>([&] { read_recipe(folder_.path(), {}); }), "no error") << "a folder";
+  EXPECT_NE(message_of<RecipeError>([&] { read_recipe(folder_.path(), {}); }), "no error") << "a folder";
 }
 
 TEST_F(Recipes, AResolvedRecipeReadsBackEqual) {

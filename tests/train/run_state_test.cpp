@@ -1,7 +1,8 @@
 #include "train/run_state.h"
 
 #include "cosformer/error.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 
 namespace cosformer::train {
 namespace {
@@ -42,11 +43,11 @@ TEST(RunState, EveryKeyIsNeededAndOfItsType) {
   for (const auto& [key, value] : whole.items()) {
     auto json = whole;
     json.erase(key);
-    EXPECT_EQ(test::error_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
+    EXPECT_EQ(test::message_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
               "x: " + key + ": expected another value, got none");
     json = whole;
     json[key] = "text";
-    EXPECT_EQ(test::error_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
+    EXPECT_EQ(test::message_of<FormatError>([&] { run_state_from_json(json.dump(), "x"); }),
               "x: " + key + ": expected another value, got \"text\"");
   }
   EXPECT_THROW(run_state_from_json("[]", "x"), FormatError);

@@ -3,7 +3,8 @@
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 #include "train/evaluation.h"
 #include "train/folder_lock.h"
 #include "train/tiny_recipe.h"
@@ -14,7 +15,7 @@ namespace cosformer::train::test {
 namespace {
 
 namespace fs = std::filesystem;
-using cosformer::test::error_of;
+using cosformer::test::message_of;
 using cosformer::test::read_text;
 
 /// Metrics without times.
@@ -58,7 +59,7 @@ class Runs : public testing::Test {
   }
   template <class E>
   std::string error(bool resume = false) {
-    return error_of<E>([&] { run("run", resume); });
+    return message_of<E>([&] { run("run", resume); });
   }
   fs::path path(const std::string& name) const { return folder_.path() / name; }
 

@@ -1,7 +1,8 @@
 #include "train/trainer.h"
 
 #include "cosformer/error.h"
-#include "temporary_folder.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 #include "train/tiny_recipe.h"
 
 namespace cosformer::train::test {
@@ -134,7 +135,7 @@ TEST(Trainer, ALossThatIsNotFiniteStopsIt) {
   recipe.optimizer.weight_decay = 1e3;
   recipe.train.steps = 100;
   Trainer trainer(recipe, tiny_sequences(500));
-  const std::string error = cosformer::test::error_of<TrainingError>([&] {
+  const std::string error = cosformer::test::message_of<TrainingError>([&] {
     for (int i = 0; i < 100; ++i) trainer.step();
   });
   const std::string prefix = "step " + std::to_string(trainer.steps_done() + 1) + ": expected a finite ";

@@ -38,8 +38,10 @@ void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
       }
     }
   }
+  // Every range of columns has the whole sum of keys; the first stores it.
+  if (!view.sum || s.sum == Sum::none || (kStore && s.sum != Sum::u && s.u_begin > 0)) return;
   const int64_t begin = s.sum == Sum::u ? s.u_begin : 0, width = s.sum == Sum::u ? p.columns : s.X;
-  for (int64_t n = 0; view.sum && s.sum != Sum::none && n < s.N; ++n) {
+  for (int64_t n = 0; n < s.N; ++n) {
     for (int64_t k = 0; k < width; ++k) {
       copy(view.sum[n * view.sum_n_stride + begin + k], p.sum[n * p.ld_sum + k]);
     }
