@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <exception>
 #include <string>
 
 namespace cosformer::test {
@@ -16,8 +15,8 @@ std::string message_of(const Call& call) {
     const std::string message = error.what();
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     return message;
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another type of error: " << error.what();
+  } catch (...) {
+    ADD_FAILURE() << "another type of error";
     return "";
   }
   ADD_FAILURE() << "no error";
