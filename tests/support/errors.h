@@ -6,7 +6,8 @@
 
 namespace cosformer::test {
 
-/// The message of what `call` throws; fails the test if it is no `Error`, or no single line.
+/// The message of the `Error` that `call` throws, "no error" if it throws none; fails the test if it throws
+/// anything else, or more than a line.
 template <class Error, class Call>
 std::string message_of(const Call& call) {
   try {
@@ -19,8 +20,7 @@ std::string message_of(const Call& call) {
     ADD_FAILURE() << "another type of error";
     return "";
   }
-  ADD_FAILURE() << "no error";
-  return "";
+  return "no error";
 }
 
 }  // namespace cosformer::test
