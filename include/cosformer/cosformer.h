@@ -97,7 +97,7 @@ COSFORMER_C_API cosformer_status cosformer_attention_backward(cosformer_context*
                                                               const cosformer_call* call);
 
 /* One token for each sequence: S_out, z_out and position_in_out advance in place; S, z and position are not
- * read. */
+ * read. Every row is a token. */
 COSFORMER_C_API cosformer_status cosformer_attention_step(cosformer_context* context,
                                                           const cosformer_call* call,
                                                           int64_t* position_in_out);
@@ -109,7 +109,7 @@ COSFORMER_C_API cosformer_status cosformer_attention_state(cosformer_context* co
 COSFORMER_C_API cosformer_status cosformer_attention_state_backward(cosformer_context* context,
                                                                     const cosformer_call* call);
 
-/* Queries read S and z; gradients into d_query, dS, dz. */
+/* Queries read S and z; gradients into d_query, dS, dz. Every row is a token. */
 COSFORMER_C_API cosformer_status cosformer_attention_read(cosformer_context* context,
                                                           const cosformer_call* call);
 COSFORMER_C_API cosformer_status cosformer_attention_read_backward(cosformer_context* context,

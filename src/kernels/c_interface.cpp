@@ -80,13 +80,26 @@ AttentionShape shape(const cosformer_call& c) {
   return {c.B, c.Tq, c.Tk, c.H, c.G, c.K, c.V};
 }
 
+void refuse_rows(const char* name, const cosformer_rows& r) {
+  if (!r.padding && !r.cu_seqlens) return;
+  throw ShapeError(std::string("attention: ") + name + " must be empty: this function takes every row");
+}
+
 /// What most structs have in common.
 template <class T, class Args>
 void set_common(Args& args, const cosformer_call& c) {
   args.shape = shape(c);
   args.options = options(c);
-  if constexpr (requires { args.query_rows; }) args.query_rows = rows(c.query_rows);
-  if constexpr (requires { args.key_rows; }) args.key_rows = rows(c.key_rows);
+  if constexpr (requires { args.query_rows; }) {
+    args.query_rows = rows(c.query_rows);
+  } else if constexpr (requires { args.query; }) {
+    refuse_rows("query_rows", c.query_rows);
+  }
+  if constexpr (requires { args.key_rows; }) {
+    args.key_rows = rows(c.key_rows);
+  } else if constexpr (requires { args.key; }) {
+    refuse_rows("key_rows", c.key_rows);
+  }
   if constexpr (requires { args.decay; }) args.decay = c.decay;
   if constexpr (requires { args.query; }) args.query = view<const T>(c.query);
   if constexpr (requires { args.key; }) args.key = view<const T>(c.key);

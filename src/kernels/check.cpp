@@ -94,8 +94,9 @@ void check_causal(const Checked& call) {
   }
 }
 
+constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
+
 int64_t last_position(int64_t first, int64_t length) {
-  constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
   return first > kLargest - length ? kLargest : first + length - 1;
 }
 
@@ -108,13 +109,16 @@ void check_positions(const Checked& call) {
     const bool dense = !call.position &&
                        !(call.query_rows && (call.query_rows->padding || call.query_rows->cu_seqlens)) &&
                        !(call.key_rows && (call.key_rows->padding || call.key_rows->cu_seqlens));
-    if (call.options.horizon) {
-      const int64_t length = std::max(call.query_rows ? count_tokens(*call.query_rows, s.Tq, b) : 0,
-                                      call.key_rows ? count_tokens(*call.key_rows, s.Tk, b) : 0);
-      require(length == 0 || first <= *call.options.horizon - length,
-              "position must stay below horizon = " + std::to_string(*call.options.horizon) +
-                  ", got position " + std::to_string(last_position(first, length)) + (dense ? "" : in_row));
-    }
+    const int64_t length = std::max(call.query_rows ? count_tokens(*call.query_rows, s.Tq, b) : 0,
+                                    call.key_rows ? count_tokens(*call.key_rows, s.Tk, b) : 0);
+    const int64_t horizon = call.options.horizon.value_or(kLargest);
+    require(length == 0 || first <= horizon - length,
+            "position must stay below " + (call.options.horizon ? "horizon = " : std::string()) +
+                std::to_string(horizon) + ", got position " + std::to_string(last_position(first, length)) +
+                (dense ? "" : in_row));
+    // Of padding too, which has a place in tables.
+    require(first <= kLargest - std::max(s.Tq, s.Tk),
+            "position must leave room for every row of the batch, got " + std::to_string(first) + in_row);
     if (dense) break;
   }
 }

@@ -123,6 +123,15 @@ TEST(CInterface, StepsStatesAndReadsRun) {
   EXPECT_EQ(cosformer_attention_read_backward(context.get(), &good.call), COSFORMER_OK) << context.message();
 }
 
+TEST(CInterface, FunctionsOfEveryRowTakeNoPadding) {
+  const Context context;
+  GoodCall good;
+  const bool padding[40] = {};
+  good.call.query_rows = {padding, 20, 1, nullptr};
+  EXPECT_EQ(cosformer_attention_read(context.get(), &good.call), COSFORMER_BAD_ARGUMENT);
+  EXPECT_EQ(context.message(), "attention: query_rows must be empty: this function takes every row");
+}
+
 TEST(CInterface, DoublesGoThroughTheReference) {
   const Context context;
   GoodCall good;

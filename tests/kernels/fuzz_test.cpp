@@ -1,24 +1,18 @@
 // Random shapes, strides, masks, dtypes, options, instruction sets and threads against the reference.
-// COSFORMER_FUZZ_CASES sets how many (3,000; 800 under sanitizers), COSFORMER_FUZZ_SEED where they begin.
+// COSFORMER_FUZZ_CASES sets how many (8,000; 2,000 under sanitizers), COSFORMER_FUZZ_SEED where they begin.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "kernels/random_case.h"
+#include "support/environment.h"
 #include "support/sanitized.h"
 
 namespace cosformer::test {
 namespace {
 
-uint64_t number(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text && *text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 TEST(Fuzz, EveryRandomCaseEqualsReference) {
-  const uint64_t first = number("COSFORMER_FUZZ_SEED", 1);
-  const uint64_t cases = number("COSFORMER_FUZZ_CASES", kSanitized ? 800 : 3000);
+  const uint64_t first = number_from("COSFORMER_FUZZ_SEED", 1);
+  const uint64_t cases = number_from("COSFORMER_FUZZ_CASES", kSanitized ? 2000 : 8000);
   for (uint64_t seed = first; seed < first + cases; ++seed) {
     const RandomRun run = draw_run(seed);
     if (check_run(run).empty()) continue;
@@ -31,7 +25,7 @@ TEST(Fuzz, EveryRandomCaseEqualsReference) {
 
 TEST(Fuzz, ShrinkingFindsTheLeastFailure) {
   const RandomRun least =
-      shrink(draw_run(7), [](const RandomRun& r) { return r.c.shape.K >= 3 && r.c.shape.Tq >= 2; });
+      shrink(draw_run(7, 1), [](const RandomRun& r) { return r.c.shape.K >= 3 && r.c.shape.Tq >= 2; });
   EXPECT_EQ(least.c.shape.K, 3);
   EXPECT_EQ(least.c.shape.Tq, 2);
   EXPECT_EQ(least.c.shape.V, 0);

@@ -182,7 +182,8 @@ const char* map_name(const Options& options) {
 }
 
 /// Every result is a sum of T terms, each a product over K and V, from roundings of 2^-24 in float32. In
-/// bfloat16: three matrices on the way, the output that delta reads and the result are rounded to 2^-8 as well.
+/// bfloat16: three matrices on the way, the output that delta reads and the result are rounded to 2^-8 as
+/// well.
 double bound(const Arguments& a, at::ScalarType dtype) {
   const auto& longest = a.key.defined() ? a.key : a.query;
   const auto roundings = static_cast<double>(longest.size(-3) + longest.size(-1) +

@@ -24,7 +24,7 @@ class Waves {
       const int64_t base = t - t % kStretch;
       const double c = std::cos(step_ * static_cast<double>(base)),
                    s = std::sin(step_ * static_cast<double>(base));
-      const int64_t end = std::min(base + kStretch, first + count);
+      const int64_t end = base + std::min<int64_t>(kStretch, first + count - base);
       for (; t < end; ++t) {
         const auto& [fine_cos, fine_sin] = fine_[t - base];
         cos[t - first] = static_cast<float>(c * fine_cos - s * fine_sin);
