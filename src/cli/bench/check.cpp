@@ -3,17 +3,19 @@
 #include <cmath>
 #include <cstdio>
 
-#include "cosformer/ops/attention.h"
+#include "cosformer/kernel_choice.h"
 
 namespace cosformer::cli {
 namespace {
 
 /// Bound of an error, in units of the largest expected value: each result is a quotient of sums over K
 /// products and over T terms, whose roundings in float add up like a random walk; 8 leaves room for the
-/// quotient and the gradients' further products.
+/// quotient and the gradients' further products. In bfloat16 the roundings of docs/numerics.md join them: of
+/// three matrices and of what delta is made of by 2^-8 each, of the result by half of that.
 double bound(const AttentionCase& c) {
   const double u = std::ldexp(1.0, -24);
-  return 8 * u * (static_cast<double>(c.width()) + std::sqrt(static_cast<double>(c.T)));
+  const double sums = 8 * u * (static_cast<double>(c.width()) + std::sqrt(static_cast<double>(c.T)));
+  return c.dtype() == at::kBFloat16 ? sums + 4.5 * std::ldexp(1.0, -8) : sums;
 }
 
 std::string scientific(double value) {
@@ -44,28 +46,37 @@ void compare(const Contender& contender, const AttentionCase& c, const Attention
 
 }  // namespace
 
-void check_by_definition(const Contender& contender, int64_t heads, int64_t width, bool causal) {
-  const AttentionCase c = make_case(200, heads, width, causal);
-  const auto exact = [](const at::Tensor& t) { return t.to(at::kDouble); };
-  // In double the operator runs the reference.
-  const AttentionCase in_double = {c.T,          causal,         exact(c.query),
-                                   exact(c.key), exact(c.value), exact(c.d_output)};
+void check_by_definition(const Contender& contender, int64_t heads, int64_t width, Mask mask,
+                         at::ScalarType dtype) {
+  const AttentionCase c = make_case(200, heads, width, mask, dtype);
   const bool backward = contender.has_backward;
-  compare(contender, c, contender.run(c, backward), operator_contender().run(in_double, backward), backward);
+  // In double the operator runs the reference.
+  const AttentionPasses exact = operator_contender().run(converted(c, at::kDouble), backward);
+  compare(contender, c, contender.run(c, backward), exact, backward);
 }
 
-void check_by_other_form(const Contender& contender, const AttentionCase& c) {
-  const bool quadratic = c.T <= kLongestQuadratic;
-  const bool backward = contender.has_backward && quadratic;
-  if (!quadratic && !c.causal) return;
-  const AttentionPasses got = contender.run(c, backward);
-  const Isa best = available_isas().back();
-  if (c.causal && contender.form != Form::recurrent) {
-    compare(contender, c, got, kernel_contender(best, Form::recurrent).run(c, false), false);
+void CaseCheck::operator()(const Contender& contender) {
+  const bool backward = contender.has_backward;
+  const AttentionPasses got = contender.run(case_, backward);
+  const Isa best = cosformer::kernel_isa<float>(available_isas().back());
+  if (case_.causal() && contender.form != Form::recurrent)
+    compare(contender, case_, got, expected(best, Form::recurrent), false);
+  if (case_.T > kLongestQuadratic) {
+    const Isa other = kernel_isa(contender, at::kFloat) == Isa::generic ? best : Isa::generic;
+    compare(contender, case_, got, expected(other, Form::chunked), backward);
+  } else {
+    const Form other = contender.form == Form::quadratic ? Form::chunked : Form::quadratic;
+    compare(contender, case_, got, expected(best, other), backward);
   }
-  if (quadratic && contender.form != Form::quadratic) {
-    compare(contender, c, got, kernel_contender(best, Form::quadratic).run(c, backward), backward);
+}
+
+const AttentionPasses& CaseCheck::expected(Isa isa, Form form) {
+  AttentionPasses& passes = expected_[{isa, form}];
+  if (!passes.output.defined()) {
+    const Contender contender = kernel_contender(isa, form);
+    passes = contender.run(in_float_, contender.has_backward);
   }
+  return passes;
 }
 
 }  // namespace cosformer::cli

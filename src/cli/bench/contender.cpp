@@ -7,6 +7,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "cosformer/kernel_choice.h"
 #include "cosformer/ops/attention.h"
 
 namespace cosformer::cli {
@@ -17,17 +18,18 @@ View<T> view(const at::Tensor& t) {
   return {static_cast<T*>(t.data_ptr()), t.stride(0), t.stride(1), t.stride(2)};
 }
 
+template <class T>
 AttentionPasses run_kernels(const AttentionCase& c, bool backward, const Execution& execution) {
   const AttentionShape shape = {1, c.T, c.T, c.heads(), c.heads(), c.width(), c.width()};
-  const AttentionOptions options = {.horizon = c.T, .causal = c.causal};
+  const AttentionOptions options = {.horizon = c.T, .causal = c.causal()};
   AttentionPasses passes{at::empty_like(c.query), {}, {}, {}};
   const at::Tensor denominator = at::empty({1, c.T, c.heads()});
   attention_forward({.shape = shape,
                      .options = options,
-                     .query = view<const float>(c.query),
-                     .key = view<const float>(c.key),
-                     .value = view<const float>(c.value),
-                     .output = view<float>(passes.output),
+                     .query = view<const T>(c.query),
+                     .key = view<const T>(c.key),
+                     .value = view<const T>(c.value),
+                     .output = view<T>(passes.output),
                      .denominator = denominator.data_ptr<float>()},
                     execution);
   if (!backward) return passes;
@@ -36,15 +38,15 @@ AttentionPasses run_kernels(const AttentionCase& c, bool backward, const Executi
   passes.d_value = at::empty_like(c.value);
   attention_backward({.shape = shape,
                       .options = options,
-                      .query = view<const float>(c.query),
-                      .key = view<const float>(c.key),
-                      .value = view<const float>(c.value),
-                      .output = view<const float>(passes.output),
+                      .query = view<const T>(c.query),
+                      .key = view<const T>(c.key),
+                      .value = view<const T>(c.value),
+                      .output = view<const T>(passes.output),
                       .denominator = denominator.data_ptr<float>(),
-                      .d_output = view<const float>(c.d_output),
-                      .d_query = view<float>(passes.d_query),
-                      .d_key = view<float>(passes.d_key),
-                      .d_value = view<float>(passes.d_value)},
+                      .d_output = view<const T>(c.d_output),
+                      .d_query = view<T>(passes.d_query),
+                      .d_key = view<T>(passes.d_key),
+                      .d_value = view<T>(passes.d_value)},
                      execution);
   return passes;
 }
@@ -66,19 +68,23 @@ AttentionPasses differentiate(const at::Tensor& query, const at::Tensor& key, co
 
 }  // namespace
 
-AttentionCase make_case(int64_t T, int64_t heads, int64_t width, bool causal) {
-  const auto random = [&] { return at::randn({1, T, heads, width}); };
-  return {T, causal, random(), random(), random(), random()};
+AttentionCase make_case(int64_t T, int64_t heads, int64_t width, Mask mask, at::ScalarType dtype) {
+  const auto random = [&] { return at::randn({1, T, heads, width}).to(dtype); };
+  return {T, mask, random(), random(), random(), random()};
+}
+
+AttentionCase converted(const AttentionCase& c, at::ScalarType dtype) {
+  return {c.T, c.mask, c.query.to(dtype), c.key.to(dtype), c.value.to(dtype), c.d_output.to(dtype)};
 }
 
 Contender operator_contender() {
   Contender contender;
   contender.name = "operator";
-  contender.isa = selected_isa();
   contender.run = [](const AttentionCase& c, bool backward) {
-    return differentiate(
-        c.query, c.key, c.value, c.d_output, backward,
-        [&](const auto& q, const auto& k, const auto& v) { return ops::attention(q, k, v, c.T, c.causal); });
+    return differentiate(c.query, c.key, c.value, c.d_output, backward,
+                         [&](const auto& q, const auto& k, const auto& v) {
+                           return ops::attention(q, k, v, c.T, c.causal());
+                         });
   };
   return contender;
 }
@@ -90,7 +96,9 @@ Contender kernel_contender(Isa isa, Form form) {
   contender.form = form;
   contender.has_backward = form != Form::recurrent;
   contender.run = [isa, form](const AttentionCase& c, bool backward) {
-    return run_kernels(c, backward, {.isa = isa, .form = form});
+    const Execution execution = {.isa = isa, .form = form};
+    return c.dtype() == at::kBFloat16 ? run_kernels<bfloat16>(c, backward, execution)
+                                      : run_kernels<float>(c, backward, execution);
   };
   return contender;
 }
@@ -98,7 +106,6 @@ Contender kernel_contender(Isa isa, Form form) {
 Contender sdpa_contender() {
   Contender contender;
   contender.name = "SDPA";
-  contender.isa = selected_isa();
   contender.cosine = false;
   // The layout [1, H, T, K] is made once a case, outside of what is timed.
   struct Inputs {
@@ -112,7 +119,7 @@ Contender sdpa_contender() {
     }
     return differentiate(inputs.query, inputs.key, inputs.value, inputs.d_output, backward,
                          [&](const auto& q, const auto& k, const auto& v) {
-                           return at::scaled_dot_product_attention(q, k, v, {}, 0.0, c.causal);
+                           return at::scaled_dot_product_attention(q, k, v, {}, 0.0, c.causal());
                          });
   };
   return contender;
@@ -130,6 +137,27 @@ const char* name(Form form) {
       return "recurrent";
   }
   return "unknown";
+}
+
+const char* name(Mask mask) {
+  switch (mask) {
+    case Mask::causal:
+      return "causal";
+    case Mask::noncausal:
+      return "noncausal";
+    case Mask::cross:
+      return "cross";
+  }
+  return "unknown";
+}
+
+const char* name(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 ? "bfloat16" : dtype == at::kDouble ? "float64" : "float32";
+}
+
+Isa kernel_isa(const Contender& contender, at::ScalarType dtype) {
+  return dtype == at::kBFloat16 ? cosformer::kernel_isa<bfloat16>(contender.isa)
+                                : cosformer::kernel_isa<float>(contender.isa);
 }
 
 }  // namespace cosformer::cli
