@@ -14,6 +14,8 @@ TEST_F(Verbs, BenchAttentionFlagsThatAreWrongEndWith2) {
                "--mask: expected causal, noncausal, cross, or all, got diagonal");
   expect_error(run({"bench", "attention", "--isa=mmx"}), 2, "--isa: ");
   expect_error(run({"bench", "attention", "--processes=0"}), 2, "--processes");
+  expect_error(run({"bench", "attention", "--variants", "--processes=2"}), 2, "--variants: one process");
+  expect_error(run({"bench", "step", "--dtype=int8"}), 2, "--dtype: expected float32");
   expect_error(run({"describe"}), 2, "recipe is required, or --cpu");
   expect_error(run({"describe", "--cpu", "--seed=2"}), 2, "describe --cpu: expected nothing else");
 }

@@ -1,11 +1,11 @@
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include "cli/bench/attention.h"
+#include "cli/bench/flags.h"
 #include "cli/bench/processes.h"
+#include "cli/bench/variants.h"
 #include "cli/bench/verbs.h"
-#include "cli/usage_error.h"
 #include "cosformer/isa.h"
 #include "io/atomic_file.h"
 
@@ -16,26 +16,9 @@ struct AttentionFlags {
   AttentionBenchOptions options;
   std::vector<std::string> isas = {"all"}, forms = {"automatic"}, dtypes = {"float32"}, masks = {"causal"};
   int processes = 1;
-  bool memory = false;
+  bool memory = false, variants = false;
   std::string json, svg;
 };
-
-/// The values that `names` stand for, each of `all` under its own name; "all" stands for all of them.
-template <class T>
-std::vector<T> parse(const char* flag, const std::vector<std::string>& names, const std::vector<T>& all) {
-  std::vector<T> values;
-  for (const std::string& text : names) {
-    if (text == "all") return all;
-    const auto at = std::find_if(all.begin(), all.end(), [&](T value) { return text == name(value); });
-    if (at == all.end()) {
-      std::string known;
-      for (const T value : all) known += std::string(name(value)) + ", ";
-      throw UsageError(std::string(flag) + ": expected " + known + "or all, got " + text);
-    }
-    values.push_back(*at);
-  }
-  return values;
-}
 
 std::vector<Isa> parse_isas(const std::vector<std::string>& names) {
   std::vector<Isa> isas;
@@ -55,7 +38,7 @@ std::vector<Isa> parse_isas(const std::vector<std::string>& names) {
 
 std::vector<Form> parse_forms(const std::vector<std::string>& names) {
   if (names == std::vector<std::string>{"automatic"}) return {Form::automatic};
-  return parse("--forms", names, std::vector{Form::quadratic, Form::chunked, Form::recurrent});
+  return parse_words("--forms", names, std::vector{Form::quadratic, Form::chunked, Form::recurrent});
 }
 
 void run_memory(const AttentionFlags& flags) {
@@ -75,12 +58,22 @@ void run_memory(const AttentionFlags& flags) {
     throw std::runtime_error("bench attention: more memory than a tenth of the inputs plus 64 MB");
 }
 
+void run_variants(const AttentionFlags& flags) {
+  if (flags.processes != 1 || !flags.svg.empty())
+    throw UsageError("--variants: one process times both sides in turns, and there is no chart");
+  const nlohmann::json report = bench_variants(flags.options);
+  std::fputs(variants_table(report).c_str(), stdout);
+  if (!flags.json.empty()) io::write_file(flags.json, report.dump(1) + "\n");
+}
+
 void run_attention(AttentionFlags& flags) {
   if (flags.memory) return run_memory(flags);
   flags.options.isas = parse_isas(flags.isas);
   flags.options.forms = parse_forms(flags.forms);
-  flags.options.dtypes = parse("--dtype", flags.dtypes, std::vector{at::kFloat, at::kBFloat16});
-  flags.options.masks = parse("--mask", flags.masks, std::vector{Mask::causal, Mask::noncausal, Mask::cross});
+  flags.options.dtypes = parse_dtypes(flags.dtypes);
+  flags.options.masks =
+      parse_words("--mask", flags.masks, std::vector{Mask::causal, Mask::noncausal, Mask::cross});
+  if (flags.variants) return run_variants(flags);
   const nlohmann::json report = flags.processes == 1 ? bench_attention(flags.options)
                                                      : merged_reports(reports_of_processes(flags.processes));
   std::fputs(attention_table(report).c_str(), stdout);
@@ -121,6 +114,10 @@ void add_attention(CLI::App& bench) {
       ->capture_default_str();
   verb->add_option("--longest-sdpa", o.longest_sdpa, "SDPA is skipped beyond this length")
       ->capture_default_str();
+  verb->add_flag(
+      "--variants", flags->variants,
+      "instead: padding, packing, strides, grouped heads, decay and no normalisation beside the dense "
+      "case");
   verb->add_flag("--memory", flags->memory,
                  "peak memory of forward with backward at T = 65,536 instead of times");
   verb->add_option("--json", flags->json, "file for the whole report")->take_last();

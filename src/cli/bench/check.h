@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "cli/bench/contender.h"
@@ -15,6 +16,14 @@ class WrongResult : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// Compares a result of sums over T tokens and over a row's width, stored as `dtype` or computed from such.
+/// @throws WrongResult, which begins with `what`
+void expect_close(const std::string& what, const at::Tensor& got, const at::Tensor& expected,
+                  at::ScalarType dtype, int64_t T);
+/// The same of the output, and of the gradients with `backward`.
+void expect_close(const std::string& name, const AttentionCase& c, const AttentionPasses& got,
+                  const AttentionPasses& expected, bool backward);
 
 /// Up to this length results are compared with the quadratic form.
 inline constexpr int64_t kLongestQuadratic = 8192;

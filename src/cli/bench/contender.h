@@ -36,6 +36,11 @@ struct AttentionPasses {
       d_value;  ///< [1, T, H, K]; gradients undefined where only forward was asked for
 };
 
+using AttentionFunction =
+    std::function<at::Tensor(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)>;
+/// attention(query, key, value) of the case's tensors. Gradients are returned, not accumulated.
+AttentionPasses run_attention(const AttentionCase& c, const AttentionFunction& attention, bool backward);
+
 /// One way to compute a case.
 struct Contender {
   std::string name;
@@ -48,7 +53,7 @@ struct Contender {
   std::function<AttentionPasses(const AttentionCase&, bool backward)> run;
 };
 
-/// The LibTorch operator. Gradients are returned, not accumulated.
+/// The LibTorch operator.
 Contender operator_contender();
 /// The kernel library with exactly this instruction set and form.
 Contender kernel_contender(Isa isa, Form form);
