@@ -6,6 +6,7 @@
 
 #include "cli/bench/check.h"
 #include "cli/bench/machine.h"
+#include "cli/bench/peers.h"
 #include "cli/bench/roofline.h"
 #include "cli/bench/timing.h"
 
@@ -27,6 +28,8 @@ std::vector<Contender> contenders(const AttentionBenchOptions& options, at::Scal
       if (form == Form::quadratic) all.back().longest = kLongestQuadratic;
     }
   }
+  if (options.peers && dtype == at::kFloat)
+    all.push_back(plain_torch_contender(options.heads, options.width, mask));
   all.push_back(sdpa_contender());
   all.back().longest = options.longest_sdpa;
   return all;
@@ -62,23 +65,37 @@ std::vector<Measured> measure_length(const AttentionCase& c, const std::vector<C
   return measured;
 }
 
-nlohmann::json row(const Measured& m, const AttentionCase& c) {
+nlohmann::json row(const Contender& contender, bool backward, const std::vector<double>& milliseconds,
+                   const AttentionCase& c) {
   nlohmann::json row = {{"dtype", name(c.dtype())},
                         {"mask", name(c.mask)},
                         {"length", c.T},
-                        {"implementation", m.contender->name},
-                        {"isa", name(kernel_isa(*m.contender, c.dtype()))},
-                        {"pass", m.backward ? "forward+backward" : "forward"},
-                        {"repeats_milliseconds", {m.timing.milliseconds}},
-                        {"repeats_fresh_pages_milliseconds", {m.timing.fresh_pages_milliseconds}}};
-  if (m.contender->cosine) {
+                        {"implementation", contender.name},
+                        {"isa", name(kernel_isa(contender, c.dtype()))},
+                        {"pass", backward ? "forward+backward" : "forward"},
+                        {"repeats_milliseconds", {milliseconds}}};
+  if (contender.cosine) {
     const auto add = [&](const Work& work) {
       row["work"].push_back({{"operations", work.operations}, {"bytes", work.bytes}});
     };
     add(forward_work(c));
-    if (m.backward) add(backward_work(c));
+    if (backward) add(backward_work(c));
   }
   return row;
+}
+
+nlohmann::json row(const Measured& m, const AttentionCase& c) {
+  nlohmann::json measured = row(*m.contender, m.backward, m.timing.milliseconds, c);
+  measured["repeats_fresh_pages_milliseconds"] = {m.timing.fresh_pages_milliseconds};
+  return measured;
+}
+
+void skip(nlohmann::json& report, at::ScalarType dtype, Mask mask, const std::string& implementation,
+          const std::string& reason, std::optional<int64_t> length = {}) {
+  nlohmann::json skipped = {
+      {"dtype", name(dtype)}, {"mask", name(mask)}, {"implementation", implementation}, {"reason", reason}};
+  if (length) skipped["length"] = *length;
+  report["skipped"].push_back(std::move(skipped));
 }
 
 }  // namespace
@@ -99,18 +116,25 @@ nlohmann::json bench_attention(const AttentionBenchOptions& options) {
       for (const Contender& contender : all) {
         if (contender.cosine) check_by_definition(contender, options.heads, options.width, mask, dtype);
       }
+      PythonPeer fast_transformers;
+      if (options.peers && dtype == at::kFloat && mask == Mask::causal) {
+        fast_transformers = measure_fast_transformers(options);
+        if (!fast_transformers.missing.empty())
+          skip(report, dtype, mask, "fast-transformers", fast_transformers.missing);
+      }
       for (const int64_t T : options.lengths) {
         std::fprintf(stderr, "bench: %s, %s, T = %lld\n", name(dtype), name(mask), static_cast<long long>(T));
         const AttentionCase c = make_case(T, options.heads, options.width, mask, dtype);
         for (const Measured& m : measure_length(c, all, options.rounds, roofline))
           report["results"].push_back(row(m, c));
+        Contender peer;
+        peer.name = "fast-transformers";
+        for (const auto& measured : fast_transformers.rows[T])
+          report["results"].push_back(
+              row(peer, measured["pass"] == "forward+backward", measured["milliseconds"], c));
         for (const Contender& contender : all) {
-          if (contender.longest == 0 || T <= contender.longest) continue;
-          report["skipped"].push_back({{"dtype", name(dtype)},
-                                       {"mask", name(mask)},
-                                       {"length", T},
-                                       {"implementation", contender.name},
-                                       {"reason", contender.beyond_longest}});
+          if (contender.longest != 0 && T > contender.longest)
+            skip(report, dtype, mask, contender.name, contender.beyond_longest, T);
         }
       }
     }

@@ -20,6 +20,8 @@ struct AttentionBenchOptions {
   std::vector<Form> forms;
   int threads = 2, rounds = 5;
   int64_t longest_sdpa = 8192;
+  bool peers = false;              ///< also plain LibTorch and fast-transformers, in float32
+  std::string python = "python3";  ///< what runs the latter
 };
 
 /// Times the operator, the kernel library and SDPA in turns, after each has shown right results. Progress

@@ -66,7 +66,8 @@ void add_figures(nlohmann::json& report) {
   std::map<std::string, double> milliseconds;
   for (auto& row : report["results"]) {
     row["milliseconds"] = best(row["repeats_milliseconds"]);
-    row["fresh_pages_milliseconds"] = best(row["repeats_fresh_pages_milliseconds"]);
+    if (row.contains("repeats_fresh_pages_milliseconds"))
+      row["fresh_pages_milliseconds"] = best(row["repeats_fresh_pages_milliseconds"]);
     milliseconds[key(row)] = row["milliseconds"];
     if (row.contains("work")) add_rates(row, report);
   }
@@ -94,8 +95,9 @@ nlohmann::json merged_reports(const std::vector<nlohmann::json>& reports) {
       if (key(rows[r]) != key(other["results"][r]))
         throw FormatError("bench: reports of several processes: expected the row " + key(rows[r]) + "got " +
                           key(other["results"][r]));
-      for (const char* repeats : {"repeats_milliseconds", "repeats_fresh_pages_milliseconds"})
-        append(rows[r][repeats], other["results"][r][repeats]);
+      for (const char* repeats : {"repeats_milliseconds", "repeats_fresh_pages_milliseconds"}) {
+        if (rows[r].contains(repeats)) append(rows[r][repeats], other["results"][r][repeats]);
+      }
     }
   }
   add_figures(merged);

@@ -60,7 +60,7 @@ std::string table_of(const Group& group) {
     const bool has_roofline = row.contains("percent_of_roofline");
     const bool compared = row["implementation"] != "SDPA";
     table.add({row["pass"], row["implementation"], io::readable_number(length, 1),
-               fixed(row["milliseconds"], 2), fixed(row["fresh_pages_milliseconds"], 2),
+               fixed(row["milliseconds"], 2), fixed(number(row, "fresh_pages_milliseconds"), 2),
                fixed(number(row, "gigaflops_per_second"), 1), fixed(number(row, "gigabytes_per_second"), 1),
                has_roofline ? fixed(row["percent_of_roofline"], 0) + " %" : "-",
                compared ? fixed(number(row, "times_faster_than_sdpa"), 1) : "-"});
@@ -103,9 +103,9 @@ std::string attention_table(const Json& report) {
   for (const Group& group : groups(report)) text += table_of(group);
   for (const auto& skipped : report["skipped"]) {
     text += skipped["implementation"].get<std::string>() + " skipped, " +
-            skipped["dtype"].get<std::string>() + ", " + skipped["mask"].get<std::string>() +
-            ", T = " + io::readable_number(skipped["length"].get<double>(), 1) + ": " +
-            skipped["reason"].get<std::string>() + "\n";
+            skipped["dtype"].get<std::string>() + ", " + skipped["mask"].get<std::string>();
+    if (skipped.contains("length")) text += ", T = " + io::readable_number(skipped["length"], 1);
+    text += ": " + skipped["reason"].get<std::string>() + "\n";
   }
   return text;
 }

@@ -114,6 +114,9 @@ void add_attention(CLI::App& bench) {
       ->capture_default_str();
   verb->add_option("--longest-sdpa", o.longest_sdpa, "SDPA is skipped beyond this length")
       ->capture_default_str();
+  verb->add_flag("--peers", o.peers,
+                 "also plain LibTorch, and fast-transformers where Python has it, in float32");
+  verb->add_option("--python", o.python, "Python for fast-transformers")->capture_default_str();
   verb->add_flag(
       "--variants", flags->variants,
       "instead: padding, packing, strides, grouped heads, decay and no normalisation beside the dense "

@@ -30,44 +30,36 @@ std::vector<std::string> own_arguments() {
   return arguments;
 }
 
-/// An empty file that goes away with this object.
-class TemporaryFile {
- public:
-  TemporaryFile() : path_((std::filesystem::temp_directory_path() / "cosformer-bench-XXXXXX").string()) {
-    const int file = mkstemp(path_.data());
-    if (file < 0) throw IoError(path_ + ": cannot create: " + std::strerror(errno));
-    close(file);
-  }
-  ~TemporaryFile() { unlink(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const std::string& path() const { return path_; }
+}  // namespace
 
- private:
-  std::string path_;
-};
+TemporaryFile::TemporaryFile()
+    : path_((std::filesystem::temp_directory_path() / "cosformer-bench-XXXXXX").string()) {
+  const int file = mkstemp(path_.data());
+  if (file < 0) throw IoError(path_ + ": cannot create: " + std::strerror(errno));
+  close(file);
+}
 
-/// Runs the program with its stdout closed to the terminal, and waits for its end.
-void run_self(std::vector<std::string> arguments) {
+TemporaryFile::~TemporaryFile() {
+  unlink(path_.c_str());
+}
+
+int run_program(std::vector<std::string> arguments, const std::string& stdout_path) {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_path.c_str(), O_WRONLY, 0);
   pid_t process = 0;
-  const int error = posix_spawn(&process, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  const int error = posix_spawnp(&process, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    throw std::runtime_error(std::string("bench: cannot start a process: ") + std::strerror(error));
+  if (error == ENOENT) return kNotFound;
+  if (error != 0) throw IoError(arguments[0] + ": cannot be started: " + std::strerror(error));
   int status = 0;
   while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw std::runtime_error("bench: a process of the benchmark failed");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
-
-}  // namespace
 
 std::vector<nlohmann::json> reports_of_processes(int count) {
   std::vector<nlohmann::json> reports;
@@ -75,7 +67,9 @@ std::vector<nlohmann::json> reports_of_processes(int count) {
     const TemporaryFile file;
     std::vector<std::string> arguments = own_arguments();
     arguments.insert(arguments.end(), {"--processes=1", "--json=" + file.path()});
-    run_self(std::move(arguments));
+    arguments[0] = "/proc/self/exe";
+    if (run_program(std::move(arguments), "/dev/null") != 0)
+      throw std::runtime_error("bench: a process of the benchmark failed");
     std::ifstream text(file.path());
     reports.push_back(nlohmann::json::parse(text));
   }
