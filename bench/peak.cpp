@@ -16,10 +16,21 @@ const PeakLevel& level(Isa isa) {
   if (!available(isa))
     throw DeviceError(std::string("peak: this machine lacks the instruction set ") + name(isa));
 #ifdef COSFORMER_X86
-  if (isa == Isa::avx512) return peak_level_avx512();
+  if (isa >= Isa::avx512) return peak_level_avx512();
   if (isa == Isa::avx2) return peak_level_avx2();
 #endif
   return peak_level_generic();
+}
+
+using Arithmetic = double (*)(int64_t iterations);
+
+Arithmetic arithmetic(Isa isa, Operand operand) {
+  const PeakLevel& loops = level(isa);
+#ifdef COSFORMER_X86
+  if (operand == Operand::bfloat16 && isa == Isa::amx) return tile_products;
+  if (operand == Operand::bfloat16 && isa == Isa::avx512_bf16) return dot_products;
+#endif
+  return loops.arithmetic;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -28,13 +39,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-double peak_arithmetic(Isa isa, int threads) {
-  const PeakLevel& loops = level(isa);
-  constexpr int64_t kIterations = 2'000'000;  // 16 chains, two a cycle: 16 M cycles
+double peak_arithmetic(Isa isa, Operand operand, int threads) {
+  const Arithmetic loop = arithmetic(isa, operand);
+  constexpr int64_t kIterations = 1'000'000;  // 16 M cycles
   std::vector<double> operations(static_cast<std::size_t>(threads));
   const auto start = std::chrono::steady_clock::now();
-  parallel_for(threads,
-               [&](int64_t i) { operations[static_cast<std::size_t>(i)] = loops.arithmetic(kIterations); });
+  parallel_for(threads, [&](int64_t i) { operations[static_cast<std::size_t>(i)] = loop(kIterations); });
   const double seconds = seconds_since(start);
   double total = 0;
   for (const double n : operations) total += n;

@@ -8,6 +8,7 @@ void add_bench(CLI::App& app) {
   bench->require_subcommand(1);
   add_attention(*bench);
   add_compare(*bench);
+  add_step(*bench);
 }
 
 }  // namespace cosformer::cli

@@ -1,9 +1,11 @@
-// cosformer describe RECIPE|DIR: what a model costs, computed from its sizes alone.
+// cosformer describe RECIPE|DIR: what a model costs, computed from its sizes alone; describe --cpu: which
+// kernels run here.
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
+#include "cli/describe_cpu.h"
 #include "cli/table.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
@@ -75,11 +77,25 @@ void run(const std::string& place, const std::vector<std::string>& arguments) {
 
 void add_describe(CLI::App& app) {
   auto* verb = app.add_subcommand("describe", "parameters, operations and memory of a model");
-  auto place = std::make_shared<std::string>();
-  verb->add_option("recipe", *place, "TOML file, or the folder of a run")->required();
+  struct Flags {
+    std::string place;
+    bool cpu = false;
+  };
+  auto flags = std::make_shared<Flags>();
+  auto* place = verb->add_option("recipe", flags->place, "TOML file, or the folder of a run");
+  verb->add_flag("--cpu", flags->cpu, "instead: the instruction sets of this machine, and which are chosen")
+      ->excludes(place);
   verb->allow_extras();
   verb->footer("--KEY=VALUE overrides a key of the recipe, such as --model.layers=12.");
-  verb->callback([place, verb] { run(*place, verb->remaining()); });
+  verb->callback([flags, verb] {
+    if (flags->cpu) {
+      if (!verb->remaining().empty()) throw UsageError("describe --cpu: expected nothing else");
+      std::fputs(describe_cpu().c_str(), stdout);
+    } else {
+      if (flags->place.empty()) throw UsageError("recipe is required, or --cpu");
+      run(flags->place, verb->remaining());
+    }
+  });
 }
 
 }  // namespace cosformer::cli

@@ -81,9 +81,7 @@ Stretch thinned(const Stretch& points) {
 /// One chart being drawn: axes, then text in the order of the page.
 class Drawing {
  public:
-  explicit Drawing(const Chart& chart) : chart_(chart) {}
-
-  std::string svg() {
+  explicit Drawing(const Chart& chart) : chart_(chart) {
     header();
     if (has_points()) {
       fit_axes();
@@ -95,13 +93,11 @@ class Drawing {
       body_ +=
           text_at(kWidth / 2, plot_top_ + kPlotHeight / 2, "text-anchor=\"middle\"", "no points to draw");
     }
-    const double height = plot_bottom_ + 66;
-    const std::string size = number(kWidth) + " " + number(height);
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + size + "\" width=\"" +
-           number(kWidth) + "\" height=\"" + number(height) + "\" role=\"img\">\n<title>" +
-           xml_text(chart_.title) + "</title>\n" + std::string(kStyle) +
-           "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n" + body_ + "</svg>\n";
   }
+
+  double height() const { return plot_bottom_ + 66; }
+  /// What is drawn, from the top.
+  const std::string& body() const { return body_; }
 
  private:
   bool placeable(const ChartPoint& p) const {
@@ -255,7 +251,21 @@ class Drawing {
 }  // namespace
 
 std::string to_svg(const Chart& chart) {
-  return Drawing(chart).svg();
+  return to_svg(std::vector{chart});
+}
+
+std::string to_svg(const std::vector<Chart>& charts) {
+  double height = 0;
+  std::string body;
+  for (const Chart& chart : charts) {
+    const Drawing drawing(chart);
+    body += "<g transform=\"translate(0 " + number(height) + ")\">\n" + drawing.body() + "</g>\n";
+    height += drawing.height();
+  }
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " + number(height) +
+         "\" width=\"" + number(kWidth) + "\" height=\"" + number(height) + "\" role=\"img\">\n<title>" +
+         xml_text(charts.empty() ? "" : charts.front().title) + "</title>\n" + std::string(kStyle) +
+         "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n" + body + "</svg>\n";
 }
 
 }  // namespace cosformer::io

@@ -33,5 +33,7 @@ struct Chart {
 /// point says so. Lines of many points are thinned to what a pixel shows: lowest, highest, first and last
 /// stay.
 std::string to_svg(const Chart& chart);
+/// Several charts below each other in one file.
+std::string to_svg(const std::vector<Chart>& charts);
 
 }  // namespace cosformer::io

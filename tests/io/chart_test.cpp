@@ -177,5 +177,20 @@ TEST(XmlText, ShortensAndWrapsByCharacters) {
   EXPECT_EQ(wrapped("", 7), Strings{});
 }
 
+TEST(Svg, SeveralChartsStandBelowEachOther) {
+  const Chart one = chart_of({{0, 1}, {1, 2}});
+  Chart two = one;
+  two.title = "second";
+  const std::string single = to_svg(one), both = to_svg(std::vector{one, two});
+  EXPECT_EQ(occurrences(both, "<svg"), 1U);
+  EXPECT_EQ(occurrences(both, "class=\"axis\""), 2 * occurrences(single, "class=\"axis\""));
+  EXPECT_EQ(occurrences(both, ">second<"), 1U);
+  const auto height = [](const std::string& svg) { return std::stod(svg.substr(svg.find("height=\"") + 8)); };
+  EXPECT_EQ(height(both), 2 * height(single));
+  char second[64];
+  std::snprintf(second, sizeof second, "translate(0 %.1f)", height(single));
+  EXPECT_EQ(occurrences(both, second), 1U);
+}
+
 }  // namespace
 }  // namespace cosformer::io

@@ -1,33 +1,35 @@
 #include "cli/bench/attention.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 
 #include <cstdio>
-#include <map>
 
 #include "cli/bench/check.h"
-#include "cli/bench/contender.h"
 #include "cli/bench/machine.h"
+#include "cli/bench/peers.h"
 #include "cli/bench/roofline.h"
 #include "cli/bench/timing.h"
 
 namespace cosformer::cli {
 namespace {
 
-const char* pass_name(bool backward) {
-  return backward ? "forward+backward" : "forward";
+bench::Operand operand(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 ? bench::Operand::bfloat16 : bench::Operand::float32;
 }
 
-std::vector<Contender> contenders(const AttentionBenchOptions& options) {
+std::vector<Contender> contenders(const AttentionBenchOptions& options, at::ScalarType dtype, Mask mask) {
   std::vector<Contender> all = {operator_contender()};
   for (const Isa isa : options.isas) {
     for (const Form form : options.forms) {
-      if (form == Form::recurrent && !options.causal) continue;
-      all.push_back(kernel_contender(isa, form));
+      if (form == Form::recurrent && mask != Mask::causal) continue;
+      const Contender contender = kernel_contender(isa, form);
+      if (kernel_isa(contender, dtype) != isa) continue;  // a lower set's kernels
+      all.push_back(contender);
       if (form == Form::quadratic) all.back().longest = kLongestQuadratic;
     }
   }
+  if (options.peers && dtype == at::kFloat)
+    all.push_back(plain_torch_contender(options.heads, options.width, mask));
   all.push_back(sdpa_contender());
   all.back().longest = options.longest_sdpa;
   return all;
@@ -42,11 +44,12 @@ struct Measured {
 std::vector<Measured> measure_length(const AttentionCase& c, const std::vector<Contender>& all, int rounds,
                                      Roofline& roofline) {
   std::vector<Measured> measured;
+  CaseCheck check(c);
   for (const bool backward : {false, true}) {
     for (const Contender& contender : all) {
       if ((contender.longest != 0 && c.T > contender.longest) || (backward && !contender.has_backward))
         continue;
-      if (contender.cosine && !backward) check_by_other_form(contender, c);
+      if (contender.cosine && !backward) check(contender);
       contender.run(c, backward);  // touches the memory that the rounds will use
       measured.push_back({&contender, backward, {}});
     }
@@ -54,7 +57,7 @@ std::vector<Measured> measure_length(const AttentionCase& c, const std::vector<C
   for (int round = 0; round < rounds; ++round) {
     roofline.measure_bandwidth();
     for (Measured& m : measured) {
-      roofline.measure_arithmetic(m.contender->isa);
+      roofline.measure_arithmetic(kernel_isa(*m.contender, c.dtype()), operand(c.dtype()));
       measure_round(m.timing, [&] { m.contender->run(c, m.backward); });
     }
   }
@@ -62,26 +65,37 @@ std::vector<Measured> measure_length(const AttentionCase& c, const std::vector<C
   return measured;
 }
 
-/// Everything but what needs the run's final peaks.
-nlohmann::json entry(const Measured& m, const AttentionCase& c) {
-  nlohmann::json json = {{"length", c.T},
-                         {"implementation", m.contender->name},
-                         {"isa", name(m.contender->isa)},
-                         {"pass", pass_name(m.backward)},
-                         {"milliseconds", m.timing.best()},
-                         {"fresh_pages_milliseconds", m.timing.best_fresh()},
-                         {"repeats_milliseconds", m.timing.milliseconds},
-                         {"repeats_fresh_pages_milliseconds", m.timing.fresh_pages_milliseconds}};
-  return json;
+nlohmann::json row(const Contender& contender, bool backward, const std::vector<double>& milliseconds,
+                   const AttentionCase& c) {
+  nlohmann::json row = {{"dtype", name(c.dtype())},
+                        {"mask", name(c.mask)},
+                        {"length", c.T},
+                        {"implementation", contender.name},
+                        {"isa", name(kernel_isa(contender, c.dtype()))},
+                        {"pass", backward ? "forward+backward" : "forward"},
+                        {"repeats_milliseconds", {milliseconds}}};
+  if (contender.cosine) {
+    const auto add = [&](const Work& work) {
+      row["work"].push_back({{"operations", work.operations}, {"bytes", work.bytes}});
+    };
+    add(forward_work(c));
+    if (backward) add(backward_work(c));
+  }
+  return row;
 }
 
-void add_rates(nlohmann::json& json, const Measured& m, const AttentionCase& c, const Roofline& roofline) {
-  const double seconds = m.timing.best() / 1e3;
-  const Work forward = forward_work(c), backward = backward_work(c);
-  json["gigaflops_per_second"] =
-      (forward.operations + (m.backward ? backward.operations : 0)) / seconds / 1e9;
-  json["gigabytes_per_second"] = (forward.bytes + (m.backward ? backward.bytes : 0)) / seconds / 1e9;
-  json["percent_of_roofline"] = 100 * roofline.floor(m.contender->isa, c, m.backward) / seconds;
+nlohmann::json row(const Measured& m, const AttentionCase& c) {
+  nlohmann::json measured = row(*m.contender, m.backward, m.timing.milliseconds, c);
+  measured["repeats_fresh_pages_milliseconds"] = {m.timing.fresh_pages_milliseconds};
+  return measured;
+}
+
+void skip(nlohmann::json& report, at::ScalarType dtype, Mask mask, const std::string& implementation,
+          const std::string& reason, std::optional<int64_t> length = {}) {
+  nlohmann::json skipped = {
+      {"dtype", name(dtype)}, {"mask", name(mask)}, {"implementation", implementation}, {"reason", reason}};
+  if (length) skipped["length"] = *length;
+  report["skipped"].push_back(std::move(skipped));
 }
 
 }  // namespace
@@ -89,47 +103,44 @@ void add_rates(nlohmann::json& json, const Measured& m, const AttentionCase& c, 
 nlohmann::json bench_attention(const AttentionBenchOptions& options) {
   keep_freed_memory();
   at::set_num_threads(options.threads);
-  const std::vector<Contender> all = contenders(options);
-  for (const Contender& contender : all) {
-    if (contender.cosine) check_by_definition(contender, options.heads, options.width, options.causal);
-  }
   Roofline roofline(options.threads);
-  std::vector<AttentionCase> cases;
-  std::vector<std::pair<std::size_t, Measured>> results;
-  for (const int64_t T : options.lengths) {
-    std::fprintf(stderr, "bench: T = %lld\n", static_cast<long long>(T));
-    // Only sizes are needed once a length is done.
-    const AttentionCase c = make_case(T, options.heads, options.width, options.causal);
-    cases.push_back({T,
-                     options.causal,
-                     at::empty({1, T, options.heads, options.width}, at::device(at::kMeta)),
-                     {},
-                     {},
-                     {}});
-    for (Measured& m : measure_length(c, all, options.rounds, roofline))
-      results.emplace_back(cases.size() - 1, std::move(m));
-  }
-
   nlohmann::json report = machine_json(options.threads);
+  report["schema_version"] = 1;
   report["shape"] = {{"B", 1}, {"H", options.heads}, {"K", options.width}, {"V", options.width}};
-  report["dtype"] = "float32";
-  report["causal"] = options.causal;
   report["rounds"] = options.rounds;
-  for (const auto& [isa, peak] : roofline.peaks())
-    report["peak_gigaflops_per_second"][name(isa)] = peak / 1e9;
-  report["bandwidth_gigabytes_per_second"] = roofline.bandwidth() / 1e9;
+  report["results"] = nlohmann::json::array();
   report["skipped"] = nlohmann::json::array();
-  for (const Contender& contender : all) {
-    for (const int64_t T : options.lengths) {
-      if (contender.longest == 0 || T <= contender.longest) continue;
-      report["skipped"].push_back({{"implementation", contender.name}, {"length", T}});
+  for (const at::ScalarType dtype : options.dtypes) {
+    for (const Mask mask : options.masks) {
+      const std::vector<Contender> all = contenders(options, dtype, mask);
+      for (const Contender& contender : all) {
+        if (contender.cosine) check_by_definition(contender, options.heads, options.width, mask, dtype);
+      }
+      PythonPeer fast_transformers;
+      if (options.peers && dtype == at::kFloat && mask == Mask::causal) {
+        fast_transformers = measure_fast_transformers(options);
+        if (!fast_transformers.missing.empty())
+          skip(report, dtype, mask, "fast-transformers", fast_transformers.missing);
+      }
+      for (const int64_t T : options.lengths) {
+        std::fprintf(stderr, "bench: %s, %s, T = %lld\n", name(dtype), name(mask), static_cast<long long>(T));
+        const AttentionCase c = make_case(T, options.heads, options.width, mask, dtype);
+        for (const Measured& m : measure_length(c, all, options.rounds, roofline))
+          report["results"].push_back(row(m, c));
+        Contender peer;
+        peer.name = "fast-transformers";
+        for (const auto& measured : fast_transformers.rows[T])
+          report["results"].push_back(
+              row(peer, measured["pass"] == "forward+backward", measured["milliseconds"], c));
+        for (const Contender& contender : all) {
+          if (contender.longest != 0 && T > contender.longest)
+            skip(report, dtype, mask, contender.name, contender.beyond_longest, T);
+        }
+      }
     }
   }
-  for (const auto& [at, m] : results) {
-    nlohmann::json json = entry(m, cases[at]);
-    if (m.contender->cosine) add_rates(json, m, cases[at], roofline);
-    report["results"].push_back(std::move(json));
-  }
+  report["processes"] = {roofline.json()};
+  add_figures(report);
   return report;
 }
 

@@ -32,9 +32,9 @@ void reset_peak() {
 nlohmann::json bench_attention_memory(int64_t T, int64_t heads, int64_t width, int threads) {
   at::set_num_threads(threads);
   const Contender contender = operator_contender();
-  contender.run(make_case(64, heads, width, true),
+  contender.run(make_case(64, heads, width, Mask::causal),
                 true);  // threads and tables of the runtime exist from here on
-  const AttentionCase c = make_case(T, heads, width, true);
+  const AttentionCase c = make_case(T, heads, width, Mask::causal);
   const int64_t tensor = c.query.numel() * c.query.element_size();
   malloc_trim(0);  // memory that is resident but free would hide what is taken now
   reset_peak();

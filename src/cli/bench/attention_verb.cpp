@@ -2,8 +2,10 @@
 #include <memory>
 
 #include "cli/bench/attention.h"
+#include "cli/bench/flags.h"
+#include "cli/bench/processes.h"
+#include "cli/bench/variants.h"
 #include "cli/bench/verbs.h"
-#include "cli/usage_error.h"
 #include "cosformer/isa.h"
 #include "io/atomic_file.h"
 
@@ -12,8 +14,9 @@ namespace {
 
 struct AttentionFlags {
   AttentionBenchOptions options;
-  std::vector<std::string> isas = {"all"}, forms = {"automatic"};
-  bool no_causal = false, memory = false;
+  std::vector<std::string> isas = {"all"}, forms = {"automatic"}, dtypes = {"float32"}, masks = {"causal"};
+  int processes = 1;
+  bool memory = false, variants = false;
   std::string json, svg;
 };
 
@@ -34,21 +37,8 @@ std::vector<Isa> parse_isas(const std::vector<std::string>& names) {
 }
 
 std::vector<Form> parse_forms(const std::vector<std::string>& names) {
-  std::vector<Form> forms;
-  for (const std::string& text : names) {
-    if (text == "all") return {Form::quadratic, Form::chunked, Form::recurrent};
-    if (text == "automatic")
-      forms.push_back(Form::automatic);
-    else if (text == "quadratic")
-      forms.push_back(Form::quadratic);
-    else if (text == "chunked")
-      forms.push_back(Form::chunked);
-    else if (text == "recurrent")
-      forms.push_back(Form::recurrent);
-    else
-      throw UsageError("--forms: expected automatic, quadratic, chunked, recurrent or all, got " + text);
-  }
-  return forms;
+  if (names == std::vector<std::string>{"automatic"}) return {Form::automatic};
+  return parse_words("--forms", names, std::vector{Form::quadratic, Form::chunked, Form::recurrent});
 }
 
 void run_memory(const AttentionFlags& flags) {
@@ -68,12 +58,24 @@ void run_memory(const AttentionFlags& flags) {
     throw std::runtime_error("bench attention: more memory than a tenth of the inputs plus 64 MB");
 }
 
+void run_variants(const AttentionFlags& flags) {
+  if (flags.processes != 1 || !flags.svg.empty())
+    throw UsageError("--variants: one process times both sides in turns, and there is no chart");
+  const nlohmann::json report = bench_variants(flags.options);
+  std::fputs(variants_table(report).c_str(), stdout);
+  if (!flags.json.empty()) io::write_file(flags.json, report.dump(1) + "\n");
+}
+
 void run_attention(AttentionFlags& flags) {
-  flags.options.causal = !flags.no_causal;
   if (flags.memory) return run_memory(flags);
   flags.options.isas = parse_isas(flags.isas);
   flags.options.forms = parse_forms(flags.forms);
-  const nlohmann::json report = bench_attention(flags.options);
+  flags.options.dtypes = parse_dtypes(flags.dtypes);
+  flags.options.masks =
+      parse_words("--mask", flags.masks, std::vector{Mask::causal, Mask::noncausal, Mask::cross});
+  if (flags.variants) return run_variants(flags);
+  const nlohmann::json report = flags.processes == 1 ? bench_attention(flags.options)
+                                                     : merged_reports(reports_of_processes(flags.processes));
   std::fputs(attention_table(report).c_str(), stdout);
   if (!flags.json.empty()) io::write_file(flags.json, report.dump(1) + "\n");
   if (!flags.svg.empty()) io::write_file(flags.svg, attention_chart(report));
@@ -93,22 +95,36 @@ void add_attention(CLI::App& bench) {
   verb->add_option("--width", o.width, "width of a head's keys and values")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  verb->add_option("--isa", flags->isas,
-                   "instruction sets of the kernel library: generic, avx2, avx512 or all")
+  verb->add_option("--dtype", flags->dtypes, "float32, bfloat16 or all")->delimiter(',');
+  verb->add_option("--mask", flags->masks,
+                   "causal, noncausal, cross (keys of another sequence as long) or all")
       ->delimiter(',');
-  verb->add_option("--forms", flags->forms, "automatic, quadratic, chunked, recurrent or all")
+  verb->add_option("--isa", flags->isas,
+                   "instruction sets of the kernel library: generic, avx2, avx512, avx512_bf16, amx or all")
+      ->delimiter(',');
+  verb->add_option("--forms", flags->forms, "automatic, or quadratic, chunked, recurrent or all three")
       ->delimiter(',');
   verb->add_option("--threads", o.threads, "threads")->check(CLI::Range(1, 1024))->capture_default_str();
   verb->add_option("--rounds", o.rounds, "rounds; the best counts")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  verb->add_option("--processes", flags->processes, "processes, one after another; the best of all counts")
+      ->check(CLI::Range(1, 100))
+      ->take_last()
+      ->capture_default_str();
   verb->add_option("--longest-sdpa", o.longest_sdpa, "SDPA is skipped beyond this length")
       ->capture_default_str();
-  verb->add_flag("--no-causal,!--causal", flags->no_causal, "every token sees every other one");
+  verb->add_flag("--peers", o.peers,
+                 "also plain LibTorch, and fast-transformers where Python has it, in float32");
+  verb->add_option("--python", o.python, "Python for fast-transformers")->capture_default_str();
+  verb->add_flag(
+      "--variants", flags->variants,
+      "instead: padding, packing, strides, grouped heads, decay and no normalisation beside the dense "
+      "case");
   verb->add_flag("--memory", flags->memory,
                  "peak memory of forward with backward at T = 65,536 instead of times");
-  verb->add_option("--json", flags->json, "file for the whole report");
-  verb->add_option("--svg", flags->svg, "file for a chart");
+  verb->add_option("--json", flags->json, "file for the whole report")->take_last();
+  verb->add_option("--svg", flags->svg, "file for charts of time and percent of the roofline")->take_last();
   verb->callback([flags] { run_attention(*flags); });
 }
 

@@ -4,7 +4,8 @@
 
 namespace cosformer::cli {
 
-/// Version, commit, processor, instruction set, LibTorch and threads: what a measured number needs beside it.
+/// Version, commit, processor, instruction sets, LibTorch, compiler and threads: what a measured number needs
+/// beside it.
 nlohmann::json machine_json(int threads);
 
 }  // namespace cosformer::cli

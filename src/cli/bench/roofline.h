@@ -1,6 +1,8 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "bench/peak.h"
 #include "cli/bench/contender.h"
@@ -15,24 +17,24 @@ struct Work {
 Work forward_work(const AttentionCase& c);
 Work backward_work(const AttentionCase& c);
 
+/// Seconds that passes take at least, one after another.
+/// @param peak, bandwidth operations and bytes a second
+double floor_seconds(const std::vector<Work>& passes, double peak, double bandwidth);
+
 /// The best that the processor showed in this run: the highest peaks of many short measurements that
 /// alternate with what they are compared to.
 class Roofline {
  public:
   explicit Roofline(int threads) : threads_(threads) {}
-  void measure_arithmetic(Isa isa);
+  void measure_arithmetic(Isa isa, bench::Operand operand);
   void measure_bandwidth();
 
-  double arithmetic(Isa isa) const { return peaks_.at(isa); }  ///< operations a second
-  double bandwidth() const { return bandwidth_; }              ///< bytes a second
-  const std::map<Isa, double>& peaks() const { return peaks_; }
-
-  /// Seconds that the work takes at least: of both passes the sum of each pass's floor.
-  double floor(Isa isa, const AttentionCase& c, bool backward) const;
+  /// {"peak_gigaflops_per_second": {dtype: {isa: n}}, "bandwidth_gigabytes_per_second": n}
+  nlohmann::json json() const;
 
  private:
   int threads_;
-  std::map<Isa, double> peaks_;
+  std::map<std::pair<bench::Operand, Isa>, double> peaks_;
   double bandwidth_ = 0;
   bench::BandwidthProbe probe_;
 };

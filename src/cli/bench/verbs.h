@@ -7,5 +7,6 @@ namespace cosformer::cli {
 /// Verbs below `bench`.
 void add_attention(CLI::App& bench);
 void add_compare(CLI::App& bench);
+void add_step(CLI::App& bench);
 
 }  // namespace cosformer::cli

@@ -1,11 +1,14 @@
 #include "cosformer/isa.h"
 
+#include "cosformer/kernel_choice.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -131,6 +134,24 @@ std::string isa_note() {
   }
 #endif
   return "";
+}
+
+std::vector<Isa> compiled_isas() {
+#if defined(__x86_64__)
+  return {kAll.begin(), kAll.end()};
+#else
+  return {Isa::generic};
+#endif
+}
+
+std::string unavailable_because(Isa isa) {
+  if (available(isa)) return "";
+#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
+  if (isa == Isa::amx && has_tiles()) return isa_note();
+#endif
+  const auto compiled = compiled_isas();
+  if (std::find(compiled.begin(), compiled.end(), isa) == compiled.end()) return "not compiled in";
+  return "the processor lacks it, or the system does not save its registers";
 }
 
 std::string processor_name() {

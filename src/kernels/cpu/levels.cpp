@@ -1,5 +1,9 @@
 #include "kernels/cpu/levels.h"
 
+#include <algorithm>
+
+#include "cosformer/kernel_choice.h"
+
 namespace cosformer::cpu {
 namespace {
 
@@ -28,16 +32,28 @@ bool dot_products_are_fast() {
 
 template <>
 const Kernels<float>& kernels_of(std::optional<Isa> isa) {
-  const Isa bound = isa.value_or(selected_isa());
-  level(bound);
-  return level(bound < Isa::avx512 ? bound : Isa::avx512).f32;
+  level(isa.value_or(selected_isa()));
+  return level(kernel_isa<float>(isa)).f32;
 }
 
 template <>
 const Kernels<bfloat16>& kernels_of(std::optional<Isa> isa) {
-  const Isa bound = isa.value_or(selected_isa());
-  if (!isa && bound == Isa::avx512_bf16 && !dot_products_are_fast()) return level(Isa::avx512).bf16;
-  return level(bound).bf16;
+  return level(kernel_isa<bfloat16>(isa)).bf16;
 }
 
 }  // namespace cosformer::cpu
+
+namespace cosformer {
+
+template <>
+Isa kernel_isa<float>(std::optional<Isa> isa) {
+  return std::min(isa.value_or(selected_isa()), Isa::avx512);
+}
+
+template <>
+Isa kernel_isa<bfloat16>(std::optional<Isa> isa) {
+  const Isa bound = isa.value_or(selected_isa());
+  return !isa && bound == Isa::avx512_bf16 && !cpu::dot_products_are_fast() ? Isa::avx512 : bound;
+}
+
+}  // namespace cosformer
