@@ -129,9 +129,10 @@ cosformer_tensor RandomCall::tensor(RandomBytes& bytes, int64_t T, int64_t heads
   t.time_stride = heads_first ? width : times(heads, width);
   t.batch_stride = times(T, times(heads, width));
   const bool nothing = B <= 0 || T <= 0 || heads <= 0 || width <= 0;
-  // Pointers into a tensor without elements are computed, never read, and must not wrap around.
+  // Pointers into a tensor without elements, and to its end, are computed, never read, and must not wrap
+  // around.
   for (int64_t* stride : {&t.batch_stride, &t.time_stride, &t.head_stride}) {
-    if (nothing) break;
+    if (nothing || (packed && T == 1)) break;
     if (bytes.one_in(64)) *stride = bytes.extreme();
     if (bytes.one_in(32)) *stride = times(*stride, -1);
     if (bytes.one_in(32)) *stride = times(*stride, 1 + bytes.below(3));
