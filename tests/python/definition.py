@@ -4,11 +4,26 @@ Written from the formulas alone, in float64; rounding.py says how far lower prec
 """
 import math
 import os
+import unittest
 
 import torch
 
 torch.ops.load_library(os.environ["COSFORMER_OPS_LIBRARY"])
 ops = torch.ops.cosformer
+
+SEED = int(os.environ.get("COSFORMER_TEST_SEED", 0))
+
+
+class TestCase(unittest.TestCase):
+    """Random numbers depend on COSFORMER_TEST_SEED alone, not on the tests that ran before."""
+
+    def setUp(self):
+        torch.manual_seed(SEED)
+
+
+def numbers(seed):
+    """A source of random numbers of its own."""
+    return torch.Generator().manual_seed(seed + 1000 * SEED)
 
 
 def phi(x, feature_map):
@@ -163,7 +178,7 @@ def empty_state(key, value, horizon):
 def random_state(key, value, horizon, at):
     """A state at positions of its own for each row, with a denominator that is not small."""
     S, z, _ = empty_state(key, value, horizon)
-    generator = torch.Generator().manual_seed(7)
+    generator = numbers(7)
     S = torch.randn(S.shape, generator=generator, dtype=torch.float64).to(S.dtype)
     z = (torch.rand(z.shape, generator=generator, dtype=torch.float64) + 0.1).to(z.dtype)
     return S, z, torch.tensor(at, dtype=torch.int64)
@@ -171,7 +186,7 @@ def random_state(key, value, horizon, at):
 
 def inputs(B, Tq, Tk, H, K, V, dtype=torch.float32, seed=0, feature_map="relu", G=None):
     """query, key, value away from relu's kink at 0; for identity, non-negative features."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = numbers(seed)
     G = H if G is None else G
     query, key, value = (
         torch.randn(*size, generator=generator, dtype=torch.float64)

@@ -5,7 +5,7 @@ import unittest
 import torch
 
 import definition
-from definition import inputs, mask, ops
+from definition import TestCase, inputs, mask, numbers, ops
 from rounding import bounds, excess
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
@@ -17,12 +17,12 @@ def gradients(function, tensors, d_output):
     return (output.detach(), *torch.autograd.grad(output, leaves, d_output))
 
 
-class Values(unittest.TestCase):
+class Values(TestCase):
     def check(self, sizes, G=None, dtypes=DTYPES, **options):
         H, V = sizes[3], sizes[5]
         for dtype in dtypes:
             tensors = inputs(*sizes, dtype, 0, options.get("feature_map", "relu"), G)
-            d_output = torch.randn(*sizes[:2], H, V, generator=torch.Generator().manual_seed(1)).to(dtype)
+            d_output = torch.randn(*sizes[:2], H, V, generator=numbers(1)).to(dtype)
             exact = [x.double() for x in tensors]
             expected = gradients(lambda *x: definition.attention(*x, **options), exact, d_output.double())
             got = gradients(lambda *x: ops.attention(*x, **options), tensors, d_output)
@@ -62,7 +62,7 @@ class Values(unittest.TestCase):
                 self.check((2, T, T, 2, 8, 8), horizon=horizon, causal=True, decay=torch.tensor(decay), normalize=False)
 
     def test_masks(self):
-        padding = torch.rand(4, 130, generator=torch.Generator().manual_seed(2)) < 0.4
+        padding = torch.rand(4, 130, generator=numbers(2)) < 0.4
         padding[0, :50] = padding[1, 80:] = True
         padding[2] = True
         self.check((4, 130, 130, 4, 16, 8), 2, horizon=90, causal=True, query_padding_mask=padding, key_padding_mask=padding)
@@ -125,7 +125,7 @@ class Values(unittest.TestCase):
         self.assertTrue(torch.equal(ops.attention(q, k, v, horizon=8), torch.zeros(2, 3, 2, 6)))
 
 
-class Bits(unittest.TestCase):
+class Bits(TestCase):
     def test_any_strides(self):
         def strided(kind, x):
             if kind == "[B, H, T, K] storage":

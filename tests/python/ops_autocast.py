@@ -3,7 +3,7 @@ import unittest
 
 import torch
 
-from definition import inputs, ops, random_state
+from definition import TestCase, inputs, ops, random_state
 
 BF16 = torch.bfloat16
 
@@ -12,7 +12,7 @@ def rounded(*tensors):
     return [x.to(BF16) for x in tensors]
 
 
-class Autocast(unittest.TestCase):
+class Autocast(TestCase):
     def setUp(self):
         self.q, self.k, self.v = inputs(2, 9, 9, 4, 8, 6, G=2)
         self.state = random_state(self.k, self.v, 100, [0, 9])

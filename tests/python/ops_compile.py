@@ -3,7 +3,7 @@ import unittest
 
 import torch
 
-from definition import empty_state, inputs, mask, ops
+from definition import TestCase, empty_state, inputs, mask, ops
 
 # A graph compiled by another build of the library may call what this one does not have.
 torch.compiler.config.force_disable_caches = True
@@ -25,7 +25,7 @@ class Layer(torch.nn.Module):
         return output.flatten(2)
 
 
-class Compile(unittest.TestCase):
+class Compile(TestCase):
     def test_attention_of_any_length(self):
         def layer(q, k, v):
             return ops.attention(q * 2, k, v, horizon=64, causal=True) + 1
@@ -45,7 +45,6 @@ class Compile(unittest.TestCase):
         self.assertEqual(graphs["unique_graphs"], 1)
 
     def test_module(self):
-        torch.manual_seed(0)
         module = Layer()
         compiled = torch.compile(module, fullgraph=True, dynamic=True)
         for T, autocast in ((9, False), (13, False), (13, True)):
@@ -104,9 +103,8 @@ class Compile(unittest.TestCase):
             torch.testing.assert_close(a, b)
 
 
-class Export(unittest.TestCase):
+class Export(TestCase):
     def test_module_of_any_batch_and_length(self):
-        torch.manual_seed(0)
         module = Layer()
         B, T = torch.export.Dim("B"), torch.export.Dim("T", max=64)
         program = torch.export.export(

@@ -3,13 +3,13 @@ import unittest
 
 import torch
 
-from definition import empty_state, inputs, mask, ops
+from definition import TestCase, empty_state, inputs, mask, ops
 
 TYPES = {"value": ValueError, "type": TypeError, "other": RuntimeError}
 SHAPE = "[2, 6, 4, 4]"
 
 
-class Errors(unittest.TestCase):
+class Errors(TestCase):
     def setUp(self):
         self.q, self.k, self.v = inputs(2, 6, 6, 4, 4, 5, G=2)
         self.S, self.z, self.position = empty_state(self.k, self.v, 8)

@@ -4,7 +4,7 @@ import unittest
 
 import torch
 
-from definition import inputs, mask, ops, random_state
+from definition import TestCase, inputs, mask, ops, random_state
 
 PADDING = mask("..x.x....", "xxxxxx...")
 OFFSETS = torch.tensor([0, 4, 4, 9])
@@ -17,7 +17,7 @@ def opcheck(op, arguments, options):
     torch.library.opcheck(op.default, tuple(arguments), options)
 
 
-class Opcheck(unittest.TestCase):
+class Opcheck(TestCase):
     def check(self, name, tensors, others, options, *, dtype):
         """The operator with and without gradients, and what its autograd calls. `tensors` are differentiable ones."""
         for grad in (False, True):
@@ -113,7 +113,7 @@ class Opcheck(unittest.TestCase):
                 opcheck(ops._attention_read_backward, arguments, options | results)
 
 
-class Gradcheck(unittest.TestCase):
+class Gradcheck(TestCase):
     def check(self, call, tensors, **about):
         leaves = [x.detach().requires_grad_() for x in tensors]
         with self.subTest(**about):

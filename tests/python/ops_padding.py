@@ -6,7 +6,7 @@ import unittest
 import torch
 
 import definition
-from definition import inputs, mask, ops, poison
+from definition import TestCase, inputs, mask, numbers, ops, poison
 from rounding import bounds, excess
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
@@ -16,7 +16,7 @@ ROWS = 96
 
 def layouts(lengths, T):
     """Padding masks [B, T] of every kind for sequences of these lengths."""
-    generator = torch.Generator().manual_seed(3)
+    generator = numbers(3)
     right = torch.arange(T).expand(len(lengths), T) >= torch.tensor(lengths)[:, None]
     order = [torch.randperm(T, generator=generator) for _ in lengths]
     holes = torch.stack([row[o] for row, o in zip(right, order)])
@@ -40,7 +40,7 @@ def run(call, tensors, d_output):
     return [output.detach(), *torch.autograd.grad(output, leaves, d_output)]
 
 
-class SameBits(unittest.TestCase):
+class SameBits(TestCase):
     def check(self, dtype, options, G=2, K=16, V=8):
         total, H = sum(LENGTHS), 4
         q, k, v = (x[0] for x in inputs(1, total, total, H, K, V, dtype, G=G))
@@ -125,7 +125,7 @@ class SameBits(unittest.TestCase):
                 self.assertTrue(torch.equal(a, torch.cat(b)), f"state {kind} {dtype} {lengths}")
 
 
-class Packed(unittest.TestCase):
+class Packed(TestCase):
     def test_values(self):
         lengths = (17, 0, 60, 1)
         cu = offsets(lengths, torch.int32)
@@ -173,7 +173,7 @@ class Packed(unittest.TestCase):
         self.assertNotEqual(output[2:].count_nonzero().item(), 0)
 
 
-class Rows(unittest.TestCase):
+class Rows(TestCase):
     def test_padding_may_exceed_the_horizon(self):
         q, k, v = inputs(1, 12, 12, 2, 4, 4)
         padding = mask("xxxx....xxxx")

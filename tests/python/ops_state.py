@@ -5,7 +5,7 @@ import unittest
 import torch
 
 import definition
-from definition import inputs, mask, ops, poison, random_state
+from definition import TestCase, inputs, mask, numbers, ops, poison, random_state
 from rounding import MATRIX, UNIT
 
 HORIZONS = (None, 100)
@@ -20,7 +20,7 @@ def near(test, got, expected, dtype, roundings, what):
     test.assertLessEqual(error, unit * expected.norm().item() + 1e-30, what)
 
 
-class State(unittest.TestCase):
+class State(TestCase):
     def test_values_and_gradients(self):
         for dtype, horizon, decay in itertools.product(DTYPES, HORIZONS, (None, DECAY)):
             for T, feature_map in ((1, "relu"), (80, "relu"), (33, "identity")):
@@ -35,7 +35,7 @@ class State(unittest.TestCase):
                     leaves = [x.detach().clone().requires_grad_() for x in tensors]
                     S, z = function(*leaves, position, **options)
                     self.assertEqual(S.dtype, definition.state_type(leaves[0].dtype))
-                    weights = [torch.randn(x.shape, generator=torch.Generator().manual_seed(5)).to(x.dtype) for x in (S, z)]
+                    weights = [torch.randn(x.shape, generator=numbers(5)).to(x.dtype) for x in (S, z)]
                     results.append((S, z, *torch.autograd.grad((S, z), leaves, weights)))
                     # One alone: the other's gradient is absent.
                     results[-1] += torch.autograd.grad(function(*leaves, position, **options)[1], leaves[0], weights[1])
@@ -78,7 +78,7 @@ class State(unittest.TestCase):
             (S.sum() + z.sum()).backward()
 
 
-class Read(unittest.TestCase):
+class Read(TestCase):
     def test_values_and_gradients(self):
         for dtype, horizon, normalize in itertools.product(DTYPES, HORIZONS, (True, False)):
             for T, feature_map in ((1, "relu"), (50, "relu"), (17, "identity")):
@@ -92,7 +92,7 @@ class Read(unittest.TestCase):
                 ):
                     leaves = [x.detach().clone().requires_grad_() for x in tensors]
                     output = function(*leaves, position, **options)
-                    weight = torch.randn(output.shape, generator=torch.Generator().manual_seed(5)).to(output.dtype)
+                    weight = torch.randn(output.shape, generator=numbers(5)).to(output.dtype)
                     wanted = leaves if normalize else leaves[:2]
                     results.append((output, *torch.autograd.grad(output, wanted, weight)))
                 for name, a, b in zip(("output", "d_query", "dS", "dz"), *results):

@@ -5,7 +5,7 @@ import unittest
 import torch
 
 import definition
-from definition import empty_state, inputs, mask, ops, poison, random_state
+from definition import TestCase, empty_state, inputs, mask, ops, poison, random_state
 from rounding import MATRIX, UNIT
 
 HORIZONS = (None, 100)
@@ -27,7 +27,7 @@ def reordered(dtype, T):
     return 4 * T * torch.finfo(definition.state_type(dtype)).eps + 8 * MATRIX[dtype]
 
 
-class Values(unittest.TestCase):
+class Values(TestCase):
     def test_recurrence_by_definition(self):
         for dtype, horizon, T in itertools.product(DTYPES, HORIZONS, (1, 2, 7, 90)):
             for options in ({}, dict(feature_map="identity"), dict(normalize=False), dict(decay=DECAY)):
@@ -84,8 +84,9 @@ class Values(unittest.TestCase):
         def run(cuts):
             leaves = [x.detach().requires_grad_() for x in (q, k, v, *state[:2])]
             results = in_pieces(cuts, *leaves, state[2], **options)
-            gradients = torch.autograd.grad(results[:3], leaves, weights)
-            return [x.detach() for x in results[:3]] + list(gradients), results[3]
+            *gradients, d_S, d_z = torch.autograd.grad(results[:3], leaves, weights)
+            d_state = torch.cat([d_S, d_z[..., None]], -1)  # z is one more column of S
+            return [*(x.detach() for x in results[:3]), *gradients, d_state], results[3]
 
         one, end = run(())
         for cuts in ((1,), (45,), (89,), (0, 64, 64), (7, 8, 63, 65), tuple(range(1, T, 1 if dtype == torch.float64 else 3))):
@@ -154,7 +155,7 @@ class Values(unittest.TestCase):
             self.assertTrue(torch.equal(a, b))
 
 
-class Gradients(unittest.TestCase):
+class Gradients(TestCase):
     def test_of_one_input_alone(self):
         q, k, v = inputs(1, 9, 9, 2, 4, 4, torch.float64)
         *state, position = random_state(k, v, 100, [5])
@@ -186,7 +187,7 @@ class Gradients(unittest.TestCase):
                 self.assertLessEqual(error.item(), (64 * reordered(dtype, 20) * b.norm()).item() + 1e-30, (dtype, i))
 
 
-class Step(unittest.TestCase):
+class Step(TestCase):
     def test_a_graph_notices_it(self):
         q, k, v = inputs(1, 1, 1, 1, 4, 4)
         S, z, position = empty_state(k, v, 100)
