@@ -102,7 +102,6 @@ void skip(nlohmann::json& report, at::ScalarType dtype, Mask mask, const std::st
 
 nlohmann::json bench_attention(const AttentionBenchOptions& options) {
   keep_freed_memory();
-  at::set_num_threads(options.threads);
   Roofline roofline(options.threads);
   nlohmann::json report = machine_json(options.threads);
   report["schema_version"] = 1;
@@ -122,6 +121,7 @@ nlohmann::json bench_attention(const AttentionBenchOptions& options) {
         if (!fast_transformers.missing.empty())
           skip(report, dtype, mask, "fast-transformers", fast_transformers.missing);
       }
+      const BoundThreads bound(options.threads);
       for (const int64_t T : options.lengths) {
         std::fprintf(stderr, "bench: %s, %s, T = %lld\n", name(dtype), name(mask), static_cast<long long>(T));
         const AttentionCase c = make_case(T, options.heads, options.width, mask, dtype);

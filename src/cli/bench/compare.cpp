@@ -52,6 +52,10 @@ std::string sample(const std::string& run, const CompareOptions& options) {
   int64_t limit = std::numeric_limits<int64_t>::max();
   if (config.horizon) limit = *config.horizon;
   if (config.positions == "learned") limit = std::min(limit, config.max_length);
+  if (static_cast<int64_t>(prompt.size()) >= limit) {
+    throw ShapeError("prompt: expected fewer bytes than the " + std::to_string(limit) + " positions of " +
+                     run + ", got " + std::to_string(prompt.size()));
+  }
   nn::GenerationOptions generation;
   generation.tokens = std::min(options.tokens, limit - static_cast<int64_t>(prompt.size()));
   generation.sampling.temperature = 0.8;
@@ -105,6 +109,7 @@ std::vector<ModelReport> compare(const CompareOptions& options) {
     models.push_back(std::move(report));
   }
   keep_freed_memory();
+  const BoundThreads bound(options.threads);
   for (const int64_t length : options.lengths) time_layers(models, configs, length, options.rounds);
   return models;
 }

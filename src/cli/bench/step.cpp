@@ -120,7 +120,7 @@ nlohmann::json measure(const StepBenchOptions& options, at::ScalarType dtype,
 
 nlohmann::json bench_step(const StepBenchOptions& options) {
   keep_freed_memory();
-  at::set_num_threads(options.threads);
+  const BoundThreads bound(options.threads);
   nlohmann::json report = machine_json(options.threads);
   report["schema_version"] = 1;
   report["shape"] = {{"B", options.batch}, {"H", options.heads}, {"K", options.width}, {"V", options.width}};

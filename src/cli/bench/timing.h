@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sched.h>
+
 #include <functional>
 #include <limits>
 #include <vector>
@@ -9,6 +11,20 @@ namespace cosformer::cli {
 /// From here on freed memory is kept and used again, so that a benchmark writes to memory that has been
 /// touched. The environment variables MALLOC_MMAP_MAX_ and MALLOC_TRIM_THRESHOLD_ do the same.
 void keep_freed_memory();
+
+/// Ties each of LibTorch's threads to a core of its own while it lives: two that the system lets share a core
+/// take twice as long. Does nothing where there are fewer cores than threads.
+class BoundThreads {
+ public:
+  explicit BoundThreads(int threads);
+  ~BoundThreads();
+  BoundThreads(const BoundThreads&) = delete;
+  BoundThreads& operator=(const BoundThreads&) = delete;
+
+ private:
+  int threads_;
+  cpu_set_t allowed_;
+};
 
 /// Milliseconds of every call, and of calls that had to touch fresh pages, as a program's first calls do.
 struct Timing {

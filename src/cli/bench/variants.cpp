@@ -103,7 +103,7 @@ void check(const Variant& variant) {
 
 nlohmann::json bench_variants(const AttentionBenchOptions& options) {
   keep_freed_memory();
-  at::set_num_threads(options.threads);
+  const BoundThreads bound(options.threads);
   nlohmann::json report = machine_json(options.threads);
   report["schema_version"] = 1;
   report["shape"] = {{"B", 1}, {"H", options.heads}, {"K", options.width}, {"V", options.width}};

@@ -18,9 +18,16 @@ class Prefetch {
            int64_t begin, int64_t width) {
     if (!matrix.data || width <= 0) return;
     while (lines_ < kWindow && lines_ * kLine < width * static_cast<int64_t>(sizeof(T))) lines_ *= 2;
-    T* const data = matrix.line(head, 0) + begin;
-    for (int64_t r = 0; r < count && used_ < kMost; ++r) {
-      rows_[used_++] = reinterpret_cast<const char*>(data + side.line(first + r) * matrix.line_stride);
+    const auto* const data = reinterpret_cast<const char*>(matrix.line(head, 0) + begin);
+    const int64_t stride = matrix.line_stride * static_cast<int64_t>(sizeof(T));
+    const char** const rows = rows_ + used_;
+    count = smaller(count, kMost - used_);
+    used_ += count;
+    if (side.index) {
+      for (int64_t r = 0; r < count; ++r) rows[r] = data + side.line(first + r) * stride;
+    } else {
+      const char* const start = data + side.token(first) * stride;
+      for (int64_t r = 0; r < count; ++r) rows[r] = start + r * side.step * stride;
     }
   }
 
