@@ -12,7 +12,7 @@
 #include "cosformer/nn/costs.h"
 #include "cosformer/nn/model_folder.h"
 #include "data/tokenizer.h"
-#include "train/recipe.h"
+#include "train/run_folder.h"
 
 namespace cosformer::cli {
 namespace {
@@ -24,11 +24,13 @@ std::string with_unit(double value, const char* unit, double base) {
   return fixed(value, i == 0 ? 0 : 2) + ' ' + prefixes[i] + unit;
 }
 
-void describe(const nn::LanguageModelConfig& config, int64_t rows, int64_t length) {
+void describe(const nn::LanguageModelConfig& config, const train::Recipe& recipe) {
+  const int64_t rows = recipe.train.batch_size, length = recipe.train.sequence_length;
+  const int64_t copies = (recipe.optimizer.kind == "nag" ? 1 : 2) + (recipe.train.average_decay > 0 ? 1 : 0);
   const nn::ParameterCounts parameters = nn::parameters(config);
   const nn::Operations forward = nn::forward_operations(config, length);
   const nn::Operations training = nn::training_operations(config, length);
-  const nn::TrainingMemory memory = nn::training_memory(config, rows, length);
+  const nn::TrainingMemory memory = nn::training_memory(config, rows, length, copies);
   std::printf("%s, %lld layers, width %lld, %lld heads, vocabulary %lld, T = %lld\n\n",
               config.attention.c_str(), static_cast<long long>(config.layers),
               static_cast<long long>(config.width), static_cast<long long>(config.heads),
@@ -64,13 +66,14 @@ void run(const std::string& place, const std::vector<std::string>& arguments) {
   }
   const std::filesystem::path path = place;
   const bool is_folder = std::filesystem::is_directory(path);
+  if (is_folder) train::read_run_recipe(path);  // what is wrong there is no error of the command line
   const train::Recipe recipe = train::read_recipe(is_folder ? path / "recipe.toml" : path, overrides);
   nn::LanguageModelConfig config = recipe.model;
   config.vocabulary_size =
       is_folder ? nn::load_config(path).vocabulary_size
                 : data::Tokenizer::of_data(recipe.data.path, data::parse_format(recipe.data.format))
                       .vocabulary_size();
-  describe(config, recipe.train.batch_size, recipe.train.sequence_length);
+  describe(config, recipe);
 }
 
 }  // namespace

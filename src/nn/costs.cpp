@@ -69,7 +69,8 @@ Operations training_operations(const LanguageModelConfig& config, int64_t length
   };
 }
 
-TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length) {
+TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length,
+                               int64_t copies) {
   const int64_t weights = 4 * parameters(config).total(), tokens = rows * length;
   const int64_t w = config.width, v = config.vocabulary_size;
   // The final norm's input and output, and the output's gradient.
@@ -81,7 +82,7 @@ TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, 
   const int64_t head = 2 * v * head_chunk_rows(tokens, v) + v * w;
   return {.weights = weights,
           .gradients = weights,
-          .moments = 2 * weights,
+          .moments = copies * weights,
           .activations = 4 * (tokens * token + head)};
 }
 

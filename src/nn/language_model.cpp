@@ -89,7 +89,8 @@ torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
   return at::linear(hidden(tokens), head_weight());
 }
 
-torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
+torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets,
+                                      double label_smoothing) {
   check_tokens(targets, "targets", 2, "[B, T]");
   if (targets.sizes() != tokens.sizes()) {
     std::ostringstream message;
@@ -97,7 +98,7 @@ torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::
             << targets.sizes();
     throw ShapeError(message.str());
   }
-  return head_loss(hidden(tokens).flatten(0, 1), head_weight(), targets.flatten());
+  return head_loss(hidden(tokens).flatten(0, 1), head_weight(), targets.flatten(), label_smoothing);
 }
 
 DecoderState LanguageModelImpl::initial_state(int64_t batch) const {

@@ -31,25 +31,45 @@ std::string describe(const std::string& dtype, at::IntArrayRef shape) {
   return text.str();
 }
 
-/// Every parameter has its tensor and every tensor its parameter, of equal shape and dtype.
-void check_tensors(const torch::OrderedDict<std::string, torch::Tensor>& parameters,
-                   const std::map<std::string, const io::TensorBytes*>& tensors, const std::string& file) {
+/// A file's tensors beside a module's parameters.
+struct Match {
+  std::vector<std::pair<torch::Tensor, const io::TensorBytes*>> fitting;  // equal name, shape and dtype
+  std::vector<std::string> misfits;  // a line for each other parameter, then each other tensor
+};
+
+Match match(const torch::nn::Module& module, const io::Safetensors& stored) {
+  std::map<std::string, const io::TensorBytes*> tensors;
+  for (const auto& tensor : stored.tensors()) tensors.emplace(tensor.name, &tensor);
+  const auto parameters = module.named_parameters();
+  Match result;
   for (const auto& parameter : parameters) {
     const auto found = tensors.find(parameter.key());
     if (found == tensors.end()) {
-      throw FormatError(file + ": " + parameter.key() + ": expected a tensor, got none");
+      result.misfits.push_back(parameter.key() + ": expected a tensor, got none");
+      continue;
     }
     const std::string expected =
         describe(dtype_name(parameter.value().scalar_type()), parameter.value().sizes());
     const std::string got = describe(found->second->dtype, found->second->shape);
-    if (got != expected) {
-      throw FormatError(file + ": " + parameter.key() + ": expected " + expected + ", got " + got);
+    if (got == expected) {
+      result.fitting.emplace_back(parameter.value(), found->second);
+    } else {
+      result.misfits.push_back(parameter.key() + ": expected " + expected + ", got " + got);
     }
   }
   for (const auto& [name, tensor] : tensors) {
-    if (!parameters.contains(name)) {
-      throw FormatError(file + ": " + name + ": the model has no such tensor");
-    }
+    if (!parameters.contains(name)) result.misfits.push_back(name + ": the model has no such tensor");
+  }
+  return result;
+}
+
+void copy_fitting(const Match& match) {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& [parameter, source] : match.fitting) {
+    torch::Tensor copy = torch::empty(parameter.sizes(), torch::dtype(parameter.dtype()));
+    if (!source->bytes.empty())
+      std::memcpy(copy.mutable_data_ptr(), source->bytes.data(), source->bytes.size());
+    parameter.copy_(copy);
   }
 }
 
@@ -75,22 +95,21 @@ void save_weights(const torch::nn::Module& module, const fs::path& file) {
 }
 
 void load_weights(torch::nn::Module& module, const fs::path& file) {
-  const torch::NoGradGuard no_gradients;
   const io::Safetensors stored(file);
-  std::map<std::string, const io::TensorBytes*> tensors;
-  for (const auto& tensor : stored.tensors()) {
-    tensors.emplace(tensor.name, &tensor);
+  const Match found = match(module, stored);
+  if (!found.misfits.empty()) throw FormatError(file.string() + ": " + found.misfits.front());
+  copy_fitting(found);
+}
+
+std::vector<std::string> load_fitting_weights(torch::nn::Module& module, const fs::path& file) {
+  const io::Safetensors stored(file);
+  const Match found = match(module, stored);
+  if (found.fitting.empty()) {
+    throw FormatError(file.string() + ": expected tensors of this model, got none: " +
+                      (found.misfits.empty() ? "no tensor" : found.misfits.front()));
   }
-  auto parameters = module.named_parameters();
-  check_tensors(parameters, tensors, file.string());
-  for (auto& parameter : parameters) {
-    const io::TensorBytes& source = *tensors.at(parameter.key());
-    torch::Tensor copy = torch::empty(parameter.value().sizes(), torch::dtype(parameter.value().dtype()));
-    if (!source.bytes.empty()) {
-      std::memcpy(copy.mutable_data_ptr(), source.bytes.data(), source.bytes.size());
-    }
-    parameter.value().copy_(copy);
-  }
+  copy_fitting(found);
+  return found.misfits;
 }
 
 void save_config(const LanguageModelConfig& config, const fs::path& folder) {

@@ -3,7 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -11,6 +11,9 @@
 
 namespace cosformer::train {
 namespace {
+
+/// Where each key that was given was written.
+using Places = std::map<std::string, std::string>;
 
 /// Where a value was written: "recipe.toml: train.steps" or "--train.steps".
 [[noreturn]] void refuse(const std::string& place, const std::string& expected, const std::string& got) {
@@ -30,6 +33,13 @@ std::string text_of(const toml::node& node) {
   return line;
 }
 
+/// Of "a | b | c" one; of any other text, everything.
+bool is_choice(const std::string& value, const std::string& choices) {
+  if (choices.find(" | ") == std::string::npos) return true;
+  return !value.empty() && value.find('|') == std::string::npos &&
+         (" " + choices + " ").find(" " + value + " ") != std::string::npos;
+}
+
 void set(const Key& key, Recipe& recipe, const toml::node& node, const std::string& place) {
   const auto wrong = [&]() { refuse(place, key.expected, text_of(node)); };
   const auto check_range = [&](double value) {
@@ -45,6 +55,7 @@ void set(const Key& key, Recipe& recipe, const toml::node& node, const std::stri
     decltype(wrong)& refuse_value;
     decltype(check_range)& check;
     decltype(integer)& read_integer;
+    const char* expected;
 
     void operator()(int64_t* value) const { *value = read_integer(); }
     void operator()(double* value) const {
@@ -57,7 +68,7 @@ void set(const Key& key, Recipe& recipe, const toml::node& node, const std::stri
       *value = node.as_boolean()->get();
     }
     void operator()(std::string* value) const {
-      if (!node.is_string()) refuse_value();
+      if (!node.is_string() || !is_choice(node.as_string()->get(), expected)) refuse_value();
       *value = node.as_string()->get();
     }
     void operator()(std::optional<int64_t>* value) const {
@@ -68,7 +79,7 @@ void set(const Key& key, Recipe& recipe, const toml::node& node, const std::stri
       }
     }
   };
-  std::visit(Setter{node, wrong, check_range, integer}, key.field(recipe));
+  std::visit(Setter{node, wrong, check_range, integer, key.expected}, key.field(recipe));
 }
 
 const Key& known(const std::string& name, const std::string& place) {
@@ -77,7 +88,7 @@ const Key& known(const std::string& name, const std::string& place) {
 }
 
 void set_table(const toml::table& table, const std::string& prefix, const std::string& file, Recipe& recipe,
-               std::set<std::string>& given) {
+               Places& given) {
   for (const auto& [name, node] : table) {
     const std::string path = prefix + std::string(name.str());
     if (const toml::table* section = node.as_table(); section && !find_key(path)) {
@@ -86,7 +97,7 @@ void set_table(const toml::table& table, const std::string& prefix, const std::s
       continue;
     }
     set(known(path, file), recipe, node, file + ": " + path);
-    given.insert(path);
+    given[path] = file + ": " + path;
   }
 }
 
@@ -103,7 +114,7 @@ toml::table parse_value(const std::string& text) {
   return table;
 }
 
-void set_override(const std::string& override, Recipe& recipe, std::set<std::string>& given) {
+void set_override(const std::string& override, Recipe& recipe, Places& given) {
   const std::size_t equals = override.find('=');
   const std::string name = override.substr(0, equals);
   const Key& key = known(name, "--" + name);
@@ -115,14 +126,15 @@ void set_override(const std::string& override, Recipe& recipe, std::set<std::str
     return text ? plain : parse_value(override.substr(equals + 1));
   }();
   set(key, recipe, *table.get("value"), "--" + name);
-  given.insert(name);
+  given[name] = "--" + name;
 }
 
 /// What one key alone cannot show.
-void check(const Recipe& recipe, const std::string& file) {
-  if (recipe.data.format != "bytes" && recipe.data.format != "wikitext") {
-    refuse(file + ": data.format", "bytes | wikitext", '"' + recipe.data.format + '"');
-  }
+void check(const Recipe& recipe, const std::string& file, const Places& given) {
+  const auto place = [&](const std::string& key) {
+    const auto found = given.find(key);
+    return found == given.end() ? file + ": " + key : found->second;
+  };
   if (recipe.data.path.empty()) refuse(file + ": data.path", "a folder", "none");
   try {
     nn::check(recipe.model, file + ": model.");
@@ -132,18 +144,20 @@ void check(const Recipe& recipe, const std::string& file) {
   const int64_t length = recipe.train.sequence_length;
   const std::string least = "at least train.sequence_length = " + std::to_string(length);
   if (recipe.model.horizon && *recipe.model.horizon < length) {
-    refuse(file + ": model.horizon", least, std::to_string(*recipe.model.horizon));
+    refuse(place("model.horizon"), least, std::to_string(*recipe.model.horizon));
   }
   if (recipe.model.positions == "learned" && recipe.model.max_length < length) {
-    refuse(file + ": model.max_length", least, std::to_string(recipe.model.max_length));
+    refuse(place("model.max_length"), least, std::to_string(recipe.model.max_length));
   }
 }
 
 }  // namespace
 
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  if (std::filesystem::is_directory(file))
+    throw RecipeError(file.string() + ": expected a TOML file, got a folder");
   Recipe recipe;
-  std::set<std::string> given;
+  Places given;
   try {
     set_table(toml::parse_file(file.string()), "", file.string(), recipe, given);
   } catch (const toml::parse_error& error) {
@@ -157,7 +171,7 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::str
   }
   if (!given.contains("model.max_length")) recipe.model.max_length = recipe.train.sequence_length;
   if (recipe.threads == 0) recipe.threads = std::max(1U, std::thread::hardware_concurrency());
-  check(recipe, file.string());
+  check(recipe, file.string(), given);
   return recipe;
 }
 

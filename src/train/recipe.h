@@ -10,8 +10,8 @@
 
 #include "cosformer/nn/config.h"
 
-/// What a training run is asked to do: a TOML file of sections data, model, optimizer and train, and
-/// overrides.
+/// What a training run is asked to do: a TOML file of sections data, model, optimizer, schedule and train,
+/// and overrides.
 namespace cosformer::train {
 
 /// A recipe, or an override of it, that is wrong by itself.
@@ -25,17 +25,30 @@ struct DataRecipe {
   std::string format = "bytes";
 };
 
-/// AdamW; the learning rate rises linearly over warmup_steps and then follows half a cosine down to
-/// learning_rate * final_fraction at the last step.
+/// optimizer.h says what these do.
 struct OptimizerRecipe {
+  std::string kind = "adamw";
   double learning_rate = 1e-3;
-  double final_fraction = 0.1;
-  int64_t warmup_steps = 100;
   double beta1 = 0.9;
   double beta2 = 0.98;
   double eps = 1e-8;
-  double weight_decay = 0.01;  ///< matrices alone
-  double clip_norm = 1;        ///< of all gradients together; 0 = no clipping
+  double momentum = 0.99;  ///< nag alone
+  double weight_decay = 0.01;
+  std::string decay = "matrices";
+  double clip_value = 0;
+  double clip_norm = 1;
+};
+
+/// schedule.h says what these do.
+struct ScheduleRecipe {
+  std::string kind = "cosine";
+  int64_t warmup_steps = 100;
+  double warmup_start = 0;
+  double final_fraction = 0.1;
+  double power = 1;
+  int64_t period = 1000;
+  double period_growth = 2;
+  double restart_peak = 1;
 };
 
 struct TrainRecipe {
@@ -47,6 +60,11 @@ struct TrainRecipe {
   int64_t checkpoint_every = 100;  ///< steps
   int64_t keep_checkpoints = 2;
   int64_t log_every = 10;  ///< steps
+  /// Evaluations without a lower validation loss before a run ends; 0 = it goes on.
+  int64_t patience = 0;
+  int64_t time_limit = 0;    ///< seconds before a run stops with a checkpoint; 0 = none
+  double average_decay = 0;  ///< of the running average of weights; 0 = none
+  double label_smoothing = 0;
 };
 
 struct Recipe {
@@ -56,6 +74,7 @@ struct Recipe {
   /// vocabulary_size comes from the data.
   nn::LanguageModelConfig model;
   OptimizerRecipe optimizer;
+  ScheduleRecipe schedule;
   TrainRecipe train;
 };
 

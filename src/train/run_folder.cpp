@@ -25,6 +25,14 @@ const fs::path& made(const fs::path& folder) {
 
 }  // namespace
 
+Recipe read_run_recipe(const fs::path& folder) {
+  try {
+    return read_recipe(folder / "recipe.toml", {});
+  } catch (const RecipeError& error) {
+    throw FormatError(error.what());
+  }
+}
+
 RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
     : path_(folder), lock_(made(folder)) {
   constexpr std::array kMarks = {"recipe.toml", "metrics.jsonl", "model.safetensors", "checkpoints"};
@@ -35,7 +43,7 @@ RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
                       ": expected a folder without a run; --resume continues the one there");
   }
   if (!fs::exists(folder / "recipe.toml")) return;
-  const Recipe of_run = read_recipe(folder / "recipe.toml", {});
+  const Recipe of_run = read_run_recipe(folder);
   if (const auto conflict = find_conflict(of_run, recipe)) {
     throw FormatError(folder.string() + ": cannot be continued by another recipe: " + *conflict);
   }

@@ -8,6 +8,10 @@
 
 namespace cosformer::train {
 
+/// The recipe of a run.
+/// @throws FormatError
+Recipe read_run_recipe(const std::filesystem::path& folder);
+
 /// A run's folder: recipe.toml, config.json, vocabulary.txt (words), run.json, metrics.jsonl,
 /// model.safetensors, best/ and checkpoints/. One process at a time writes in it.
 class RunFolder {

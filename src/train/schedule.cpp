@@ -1,19 +1,44 @@
 #include "train/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace cosformer::train {
+namespace {
 
-double learning_rate(const OptimizerRecipe& recipe, int64_t step, int64_t steps) {
-  const auto ratio = [](int64_t part, int64_t whole) {
-    return static_cast<double>(part) / static_cast<double>(whole);
-  };
-  if (step < recipe.warmup_steps) return recipe.learning_rate * ratio(step, recipe.warmup_steps);
-  const int64_t left = steps - recipe.warmup_steps;
-  const double done = left > 0 ? ratio(step - recipe.warmup_steps, left) : 1;
-  const double height = 0.5 * (1 + std::cos(std::numbers::pi * done));
-  return recipe.learning_rate * (recipe.final_fraction + (1 - recipe.final_fraction) * height);
+double half_cosine(double done) {
+  return 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+/// Of the first peak.
+double restarted(const ScheduleRecipe& recipe, double done) {
+  double period = static_cast<double>(recipe.period), peak = 1;
+  while (done >= period) {
+    done -= period;
+    period *= recipe.period_growth;
+    peak *= recipe.restart_peak;
+  }
+  return peak * (recipe.final_fraction + (1 - recipe.final_fraction) * half_cosine(done / period));
+}
+
+}  // namespace
+
+double learning_rate(double peak, const ScheduleRecipe& recipe, int64_t step, int64_t steps) {
+  const auto now = static_cast<double>(step), warmup = static_cast<double>(recipe.warmup_steps);
+  if (recipe.kind == "rsqrt") peak /= std::sqrt(std::max(warmup, 1.0));
+  if (step < recipe.warmup_steps)
+    return peak * (recipe.warmup_start + (1 - recipe.warmup_start) * now / warmup);
+  if (recipe.kind == "constant") return peak;
+  if (recipe.kind == "inverse_sqrt" || recipe.kind == "rsqrt")
+    return peak * std::sqrt(std::max(warmup, 1.0) / now);
+  if (recipe.kind == "cosine_restarts") return peak * restarted(recipe, now - warmup);
+  const double left = static_cast<double>(steps) - warmup;
+  const double done = left > 0 ? (now - warmup) / left : 1;
+  const double height = recipe.kind == "cosine"   ? half_cosine(done)
+                        : recipe.kind == "linear" ? 1 - done
+                                                  : std::pow(1 - done, recipe.power);
+  return peak * (recipe.final_fraction + (1 - recipe.final_fraction) * height);
 }
 
 }  // namespace cosformer::train

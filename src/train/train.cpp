@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cosformer/error.h"
+#include "cosformer/isa.h"
 #include "cosformer/nn/model_folder.h"
 #include "train/checkpoint_store.h"
 #include "train/evaluation.h"
@@ -46,7 +47,7 @@ data::Sequences read(const Recipe& recipe, const std::string& split, const data:
 class Run {
  public:
   Run(const Recipe& recipe, const fs::path& folder, data::Sequences train, data::Sequences valid,
-      const TrainObserver& observer)
+      const TrainOptions& options, const TrainObserver& observer)
       : recipe_(recipe),
         folder_(folder),
         observer_(observer),
@@ -55,15 +56,15 @@ class Run {
     state_.train_tokens = train.predicted() + 1;
     state_.machine = machine_json(recipe.threads);
     trainer_.emplace(recipe, std::move(train));
-    restore();
+    if (!restore() && !options.initial_model.empty()) begin_with(options.initial_model);
     metrics_.emplace(folder / "metrics.jsonl", state_.step);
   }
 
   TrainResult run(const StopSignal& stop) {
     const TrainRecipe& train = recipe_.train;
-    while (state_.step < train.steps) {
+    while (state_.step < train.steps && !ran_out_of_patience(state_)) {
       const Clock::time_point start = Clock::now();
-      const Trainer::Step step = trainer_->step();
+      const Trainer::Step step = take_step();
       window_seconds_ += seconds_since(start);
       const int64_t done = state_.step = trainer_->steps_done();
       const bool last = done == train.steps;
@@ -71,17 +72,57 @@ class Run {
       TrainProgress progress{done, train.steps, step.loss, step.predicted, std::nullopt};
       if (last || done % train.evaluate_every == 0) progress.valid_loss = evaluate_now();
       observer_.on_step(progress);
-      const char* signal = stop.received();
-      if (last || signal || done % train.checkpoint_every == 0) save();
-      if (signal && !last) return {done, signal};
+      const bool finished = last || ran_out_of_patience(state_);
+      const char* reason = stop.received();
+      if (!reason && train.time_limit > 0 && seconds_since(start_) >= static_cast<double>(train.time_limit))
+        reason = "train.time_limit";
+      if (finished || reason || done % train.checkpoint_every == 0) save();
+      if (finished && !last) note_end();
+      if (finished) break;
+      if (reason) return {done, reason};
     }
     return {state_.step, std::nullopt};
   }
 
  private:
-  void restore() {
+  Trainer::Step take_step() {
+    const std::string failure =
+        "step " + std::to_string(state_.step + 1) +
+        ": out of memory; lower train.batch_size (train.accumulation makes up for it), "
+        "train.sequence_length, model.width or model.layers";
+    try {
+      return trainer_->step();
+    } catch (const std::bad_alloc&) {
+      throw TrainingError(failure);
+    } catch (const c10::Error& error) {
+      // LibTorch has no type for it on the CPU.
+      if (std::string_view(error.what()).find("t allocate memory") == std::string_view::npos) throw;
+      throw TrainingError(failure);
+    }
+  }
+
+  /// At a validation, whether the last `patience` ones all had a higher loss than the best.
+  bool ran_out_of_patience(const RunState& state) const {
+    const TrainRecipe& train = recipe_.train;
+    return train.patience > 0 && state.best_loss && state.step % train.evaluate_every == 0 &&
+           state.step - state.best_step >= train.patience * train.evaluate_every;
+  }
+
+  void note_end() const {
+    observer_.on_note("ended after step " + std::to_string(state_.step) +
+                      ": no lower validation loss since step " + std::to_string(state_.best_step));
+  }
+
+  void begin_with(const fs::path& model) {
+    const fs::path file = nn::weights_path(model, nn::Weights::kLast);
+    const std::vector<std::string> left_out = trainer_->load_fitting_weights(file);
+    for (const std::string& line : left_out) observer_.on_note(file.string() + ": not used: " + line);
+  }
+
+  /// From the newest whole checkpoint. @return whether there is one
+  bool restore() {
     const auto stored = store_.load_newest(observer_.on_note);
-    if (!stored) return;
+    if (!stored) return false;
     const std::string place = (folder_ / "checkpoints: step ").string() + std::to_string(stored->step);
     RunState state = run_state_from_json(stored->state, place);
     if (state.step != stored->step || state.step > recipe_.train.steps) {
@@ -93,16 +134,17 @@ class Run {
                         std::to_string(state_.train_tokens));
     }
     trainer_->restore(stored->tensors.tensors(), state.step, state.data_position, place);
+    const bool is_finished = state.step == recipe_.train.steps || ran_out_of_patience(state);
     const std::string other = difference(state_.machine, state.machine);
-    if (!other.empty()) {
+    if (!other.empty() && !is_finished) {
       observer_.on_note("this is another machine (" + other +
                         "): the last bits may differ from those of an uninterrupted run");
     }
     state.machine = state_.machine;
     state_ = std::move(state);
-    const bool is_finished = state_.step == recipe_.train.steps;
     observer_.on_note((is_finished ? "finished before, at step " : "continuing after step ") +
                       std::to_string(state_.step));
+    return true;
   }
 
   /// Adds the step to the window since the last line; ends it with a line where one is due.
@@ -123,6 +165,7 @@ class Run {
 
   double evaluate_now() {
     const Clock::time_point start = Clock::now();
+    const Trainer::AveragedWeights averaged(*trainer_);
     const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size);
     if (!std::isfinite(loss)) {
       throw TrainingError("step " + std::to_string(state_.step) +
@@ -143,12 +186,16 @@ class Run {
   /// The checkpoint comes last: where it exists, all that belongs to its step does.
   void save() {
     metrics_->sync();
-    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
+    {
+      const Trainer::AveragedWeights averaged(*trainer_);
+      nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
+    }
     state_.data_position = trainer_->data_position();
     const NamedTensors tensors = trainer_->state();
     store_.save(state_.step, to_bytes(tensors), to_json(state_));
   }
 
+  const Clock::time_point start_ = Clock::now();
   const Recipe& recipe_;
   fs::path folder_;
   const TrainObserver& observer_;
@@ -164,15 +211,17 @@ class Run {
 
 }  // namespace
 
-TrainResult train(Recipe recipe, const fs::path& folder, bool resume, const TrainObserver& observer) {
+TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& options,
+                  const TrainObserver& observer) {
   const StopSignal stop;
-  const RunFolder run_folder(folder, recipe, resume);
+  selected_isa();  // one that is unknown or absent is an error before anything is written
   const auto tokenizer = data::Tokenizer::of_data(recipe.data.path, data::parse_format(recipe.data.format));
   recipe.model.vocabulary_size = tokenizer.vocabulary_size();
   data::Sequences train = read(recipe, "train", tokenizer, recipe.train.sequence_length + 1);
   data::Sequences valid = read(recipe, "valid", tokenizer, 2);
+  const RunFolder run_folder(folder, recipe, options.resume);
   run_folder.begin(recipe, tokenizer);
-  Run run(recipe, folder, std::move(train), std::move(valid), observer);
+  Run run(recipe, folder, std::move(train), std::move(valid), options, observer);
   const TrainResult result = run.run(stop);
   run_folder.write_run_record(recipe.threads);
   return result;

@@ -2,9 +2,11 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
+#include "cosformer/nn/model_folder.h"
 #include "train/evaluation.h"
 #include "train/schedule.h"
 
@@ -50,7 +52,20 @@ Trainer::Trainer(const Recipe& recipe, data::Sequences sequences)
       order_(sequences_.count(), static_cast<uint64_t>(recipe.seed)),
       model_(seeded_model(recipe)),
       optimizer_(model_->parameters(), recipe.optimizer) {
+  begin_averages();
   model_->train();
+}
+
+std::vector<std::string> Trainer::load_fitting_weights(const std::filesystem::path& file) {
+  const std::vector<std::string> misfits = nn::load_fitting_weights(*model_, file);
+  begin_averages();
+  return misfits;
+}
+
+void Trainer::begin_averages() {
+  averages_.clear();
+  if (recipe_.train.average_decay == 0) return;
+  for (const torch::Tensor& parameter : model_->parameters()) averages_.push_back(parameter.detach().clone());
 }
 
 std::vector<data::Batch> Trainer::next_batches() {
@@ -65,13 +80,14 @@ std::vector<data::Batch> Trainer::next_batches() {
 
 Trainer::Step Trainer::step() {
   const int64_t number = steps_done_ + 1;
-  Step step{0, 0, 0, learning_rate(recipe_.optimizer, number, recipe_.train.steps)};
+  Step step{0, 0, 0,
+            learning_rate(recipe_.optimizer.learning_rate, recipe_.schedule, number, recipe_.train.steps)};
   std::vector<data::Batch> batches = next_batches();
   for (const data::Batch& batch : batches) step.predicted += batch.predicted;
   for (data::Batch& batch : batches) {
     const BatchTensors tensors(batch);
     const double share = static_cast<double>(batch.predicted) / static_cast<double>(step.predicted);
-    const torch::Tensor loss = model_->loss(tensors.inputs, tensors.targets);
+    const torch::Tensor loss = model_->loss(tensors.inputs, tensors.targets, recipe_.train.label_smoothing);
     step.loss += share * loss.item<double>();
     (loss * share).backward();
   }
@@ -80,7 +96,26 @@ Trainer::Step Trainer::step() {
   require_finite(step.gradient_norm, "gradient", number);
   optimizer_.step(step.learning_rate, number);
   steps_done_ = number;
+  average_weights();
   return step;
+}
+
+void Trainer::average_weights() {
+  if (averages_.empty()) return;
+  const torch::NoGradGuard no_gradients;
+  // Early averages forget the initial weights sooner.
+  const auto steps = static_cast<double>(steps_done_);
+  const double decay = std::min(recipe_.train.average_decay, (1 + steps) / (10 + steps));
+  at::_foreach_lerp_(averages_, model_->parameters(), 1 - decay);
+}
+
+void Trainer::swap_weights() {
+  const std::vector<torch::Tensor> parameters = model_->parameters();
+  for (std::size_t i = 0; i < averages_.size(); ++i) {
+    const torch::Tensor weights = parameters[i].detach();
+    parameters[i].set_data(averages_[i]);
+    averages_[i] = weights;
+  }
 }
 
 NamedTensors Trainer::state() const {
@@ -88,8 +123,9 @@ NamedTensors Trainer::state() const {
   const auto parameters = model_->named_parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     tensors.emplace_back("weights." + parameters[i].key(), parameters[i].value());
-    tensors.emplace_back("first_moments." + parameters[i].key(), optimizer_.first_moments()[i]);
-    tensors.emplace_back("second_moments." + parameters[i].key(), optimizer_.second_moments()[i]);
+    if (!averages_.empty()) tensors.emplace_back("averages." + parameters[i].key(), averages_[i]);
+    for (const Optimizer::Memory& memory : optimizer_.memories())
+      tensors.emplace_back(memory.name + '.' + parameters[i].key(), memory.tensors[i]);
   }
   tensors.emplace_back(kGenerator, generator_state());
   return tensors;

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <filesystem>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "cosformer/nn/language_model.h"
 #include "data/order.h"
 #include "data/sequences.h"
-#include "train/adamw.h"
 #include "train/named_tensors.h"
+#include "train/optimizer.h"
 #include "train/recipe.h"
 
 namespace cosformer::train {
@@ -40,7 +43,23 @@ class Trainer {
   int64_t data_position() const { return data_position_; }
   nn::LanguageModel& model() { return model_; }
 
-  /// Weights, moments and the state of LibTorch's generator.
+  /// Before the first step: nn::load_fitting_weights.
+  std::vector<std::string> load_fitting_weights(const std::filesystem::path& file);
+
+  /// While this lives, the model has the running average of its weights (train.average_decay), if one is
+  /// kept.
+  class AveragedWeights {
+   public:
+    explicit AveragedWeights(Trainer& trainer) : trainer_(trainer) { trainer_.swap_weights(); }
+    ~AveragedWeights() { trainer_.swap_weights(); }
+    AveragedWeights(const AveragedWeights&) = delete;
+    AveragedWeights& operator=(const AveragedWeights&) = delete;
+
+   private:
+    Trainer& trainer_;
+  };
+
+  /// Weights, their average, the optimiser's memory and the state of LibTorch's generator.
   NamedTensors state() const;
   /// Goes on as the trainer did of which these were taken.
   /// @param place for errors
@@ -50,12 +69,16 @@ class Trainer {
 
  private:
   std::vector<data::Batch> next_batches();
+  void begin_averages();
+  void average_weights();
+  void swap_weights();
 
   Recipe recipe_;
   data::Sequences sequences_;
   data::SequenceOrder order_;
   nn::LanguageModel model_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
+  std::vector<torch::Tensor> averages_;  // of the parameters, in their order; none without average_decay
   int64_t steps_done_ = 0, data_position_ = 0;
 };
 

@@ -22,21 +22,24 @@ Case large_case(torch::ScalarType type, int64_t rows = 150) {
   return c;
 }
 
-torch::Tensor plain_loss(const Case& c) {
+torch::Tensor plain_loss(const Case& c, double label_smoothing) {
   return at::cross_entropy_loss(at::linear(c.x, c.weight), c.targets, std::nullopt, at::Reduction::Mean,
-                                kNoTarget);
+                                kNoTarget, label_smoothing);
 }
 
 TEST(HeadLoss, ChunksGiveThePlainLossAndGradients) {
   const Case c = large_case(torch::kFloat64);
   ASSERT_LT(2 * head_chunk_rows(150, 40'000), 150);
-  const torch::Tensor expected = plain_loss(c), got = head_loss(c.x, c.weight, c.targets);
-  EXPECT_NEAR(got.item<double>(), expected.item<double>(), 1e-12);
-  const auto expected_gradients = torch::autograd::grad({3 * expected}, {c.x, c.weight});
-  const auto gradients = torch::autograd::grad({3 * got}, {c.x, c.weight});
-  for (size_t i = 0; i < 2; ++i) {
-    EXPECT_LT(largest_difference(gradients[i], expected_gradients[i]), 1e-13);
-    EXPECT_GT(expected_gradients[i].abs().max().item<double>(), 1e-3);
+  for (const double smoothing : {0.0, 0.3}) {
+    const torch::Tensor expected = plain_loss(c, smoothing);
+    const torch::Tensor got = head_loss(c.x, c.weight, c.targets, smoothing);
+    EXPECT_NEAR(got.item<double>(), expected.item<double>(), 1e-12);
+    const auto expected_gradients = torch::autograd::grad({3 * expected}, {c.x, c.weight});
+    const auto gradients = torch::autograd::grad({3 * got}, {c.x, c.weight});
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_LT(largest_difference(gradients[i], expected_gradients[i]), 1e-13);
+      EXPECT_GT(expected_gradients[i].abs().max().item<double>(), 1e-3);
+    }
   }
 }
 

@@ -26,6 +26,8 @@ heads = 4
 ffn_width = 128
 dropout = 0.1
 [optimizer]
+clip_value = 0.1
+[schedule]
 warmup_steps = 10
 [train]
 steps = 60
@@ -35,6 +37,8 @@ sequence_length = 128
 evaluate_every = 7
 checkpoint_every = 4
 log_every = 3
+average_decay = 0.9
+label_smoothing = 0.1
 """
 
 

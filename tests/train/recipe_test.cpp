@@ -91,19 +91,18 @@ TEST_F(Recipes, AValueOutOfRangeIsNamed) {
   EXPECT_EQ(error(kLeast, {"train.steps=99999999999999999999"}).substr(0, 13), "--train.steps");
   EXPECT_EQ(error(kLeast, {"model.heads=3"}), "r.toml: model.heads: expected a divisor of width 256, got 3");
   EXPECT_EQ(error(kLeast, {"model.attention=sofmax"}),
-            "r.toml: model.attention: expected cosformer | linear | softmax, got \"sofmax\"");
-  EXPECT_EQ(error(kLeast, {"data.format=text"}),
-            "r.toml: data.format: expected bytes | wikitext, got \"text\"");
+            "--model.attention: expected cosformer | linear | softmax, got \"sofmax\"");
+  EXPECT_EQ(error(kLeast, {"data.format=text"}), "--data.format: expected bytes | wikitext, got \"text\"");
   EXPECT_EQ(error(kLeast, {"model.dropout=1"}), "r.toml: model.dropout: expected a number in [0, 1), got 1");
   EXPECT_EQ(error(""), "r.toml: data.path: expected a folder, got none");
 }
 
 TEST_F(Recipes, AHorizonBelowTheSequencesIsRefused) {
   EXPECT_EQ(error(kLeast, {"train.sequence_length=64", "model.horizon=63"}),
-            "r.toml: model.horizon: expected at least train.sequence_length = 64, got 63");
+            "--model.horizon: expected at least train.sequence_length = 64, got 63");
   EXPECT_EQ(error(kLeast, {"train.sequence_length=64", "model.horizon=64"}), "no error");
   EXPECT_EQ(error(kLeast, {"train.sequence_length=64", "model.max_length=63"}),
-            "r.toml: model.max_length: expected at least train.sequence_length = 64, got 63");
+            "--model.max_length: expected at least train.sequence_length = 64, got 63");
   EXPECT_EQ(error(kLeast, {"train.sequence_length=64", "model.max_length=63", "model.positions=sinusoidal"}),
             "no error");
   EXPECT_EQ(error(kLeast, {"model.attention=softmax", "model.horizon=512"}),

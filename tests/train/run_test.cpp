@@ -44,7 +44,7 @@ class Runs : public testing::Test {
 
   TrainResult run(const std::string& name, bool resume = false, int64_t signal_at = -1) {
     notes_.clear();
-    return train(recipe_, folder_.path() / name, resume,
+    return train(recipe_, folder_.path() / name, {resume, initial_model_},
                  {[&](const TrainProgress& progress) {
                     if (progress.step == signal_at) std::raise(SIGTERM);
                   },
@@ -65,6 +65,7 @@ class Runs : public testing::Test {
 
   const cosformer::test::TemporaryFolder folder_;
   Recipe recipe_ = tiny_recipe();
+  fs::path initial_model_;
   std::vector<std::string> notes_;
 };
 
@@ -93,7 +94,7 @@ TEST_F(Runs, LeaveAModelMetricsAndCheckpoints) {
 TEST_F(Runs, BestWeightsAreThoseOfTheLowestValidationLoss) {
   // Rates that fall to 0 would make the last the best; a high one to the end makes the loss jump.
   recipe_.optimizer.learning_rate = 0.3;
-  recipe_.optimizer.final_fraction = 1;
+  recipe_.schedule.final_fraction = 1;
   run("run");
   double lowest = 1e9, last = 0;
   for (const auto& line : metrics(path("run"))) {
@@ -125,6 +126,88 @@ TEST_F(Runs, StoppedAnywhereAndResumedTheyEqualAnUninterruptedOne) {
     expect_same("whole", name);
   }
   EXPECT_EQ(run("last", false, recipe_.train.steps).stopped_by, std::nullopt) << "nothing is left to stop";
+}
+
+TEST_F(Runs, WithEveryOptimizerAndTheirAverageResumeToTheSameBits) {
+  recipe_.train.average_decay = 0.8;
+  recipe_.train.label_smoothing = 0.1;
+  for (const char* kind : {"adam", "nag"}) {
+    recipe_.optimizer.kind = kind;
+    recipe_.optimizer.clip_value = 0.05;
+    const std::string whole = std::string("whole-") + kind, stopped = std::string("stopped-") + kind;
+    run(whole);
+    run(stopped, false, 5);
+    run(stopped, true);
+    expect_same(whole, stopped);
+  }
+}
+
+TEST_F(Runs, BeginWithAnotherModelsWeights) {
+  run("first");
+  initial_model_ = path("first");
+  recipe_.optimizer.learning_rate = 0;
+  recipe_.train.average_decay = 0.5;
+  run("second");
+  EXPECT_EQ(notes_, std::vector<std::string>{});
+  EXPECT_EQ(read_text(path("first/model.safetensors")), read_text(path("second/model.safetensors")));
+  recipe_.optimizer.learning_rate = 1e-2;
+  run("whole");
+  run("stopped", false, 5);
+  run("stopped", true);
+  expect_same("whole", "stopped");
+}
+
+TEST_F(Runs, ListWhatDoesNotFitOfAnotherModel) {
+  run("first");
+  initial_model_ = path("first");
+  recipe_.model.ffn_width = 40;
+  recipe_.model.tie_embeddings = false;
+  run("second");
+  const std::string file = path("first/model.safetensors").string() + ": not used: ";
+  ASSERT_EQ(notes_.size(), 7U) << "3 of each block's feed-forward, and the head";
+  EXPECT_EQ(notes_.back().substr(0, file.size()), file);
+  EXPECT_NE(notes_[0].find("expected F32 [40, 16], got F32 [32, 16]"), std::string::npos) << notes_[0];
+  recipe_.model.width = 8;
+  recipe_.model.layers = 1;
+  EXPECT_NE(message_of<FormatError>([&] { run("third"); }).find("expected tensors of this model, got none"),
+            std::string::npos);
+  initial_model_ = path("nothing");
+  EXPECT_NE(message_of<IoError>([&] { run("fourth"); }).find("nothing"), std::string::npos);
+}
+
+TEST_F(Runs, KeepTheAverageThatTheyEvaluate) {
+  recipe_.train.average_decay = 0.8;
+  run("run");
+  nn::LanguageModel model = nn::load_model(path("run"), nn::Weights::kLast);
+  EXPECT_EQ(evaluate(model,
+                     {data::read_split(recipe_.data.path, data::Format::kBytes, "valid", {}, 2),
+                      recipe_.train.sequence_length},
+                     recipe_.train.batch_size),
+            metrics(path("run")).back()["loss"].get<double>());
+}
+
+TEST_F(Runs, EndWhenTheyRunOutOfPatience) {
+  recipe_.optimizer.learning_rate = 0;  // no validation is better than the first
+  recipe_.train.evaluate_every = 2;
+  recipe_.train.patience = 3;
+  const TrainResult result = run("run");
+  EXPECT_EQ(result.step, 8);
+  EXPECT_EQ(result.stopped_by, std::nullopt);
+  EXPECT_EQ(notes_, std::vector<std::string>{"ended after step 8: no lower validation loss since step 2"});
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step-00000008")));
+  EXPECT_EQ(run("run", true).step, 8);
+  EXPECT_EQ(notes_, std::vector<std::string>{"finished before, at step 8"});
+}
+
+TEST_F(Runs, StopAtTheirTimeLimitWithACheckpoint) {
+  recipe_.train.steps = 1'000'000;
+  recipe_.train.evaluate_every = recipe_.train.checkpoint_every = recipe_.train.log_every = 1'000'000;
+  recipe_.train.time_limit = 1;
+  const TrainResult first = run("run");
+  EXPECT_EQ(first.stopped_by, "train.time_limit");
+  EXPECT_GT(first.step, 1);
+  recipe_.train.time_limit = 2;
+  EXPECT_GT(run("run", true).step, first.step) << "a limit may change, and each process has its own";
 }
 
 TEST_F(Runs, ThatAreFinishedStayAsTheyAre) {
@@ -223,7 +306,7 @@ TEST_F(Runs, NeedTheirDataAndLeaveNothingWithoutIt) {
 
 TEST_F(Runs, StopAtALossThatIsNotFinite) {
   recipe_.optimizer.learning_rate = 1e6;
-  recipe_.optimizer.warmup_steps = 0;
+  recipe_.schedule.warmup_steps = 0;
   recipe_.optimizer.weight_decay = 1e3;
   recipe_.train.steps = 100;
   EXPECT_EQ(error<TrainingError>().substr(0, 5), "step ");

@@ -20,7 +20,7 @@ inline Recipe tiny_recipe() {
   recipe.model.horizon = 16;
   recipe.model.max_length = 16;
   recipe.optimizer.learning_rate = 1e-2;
-  recipe.optimizer.warmup_steps = 3;
+  recipe.schedule.warmup_steps = 3;
   recipe.train.steps = 12;
   recipe.train.batch_size = 3;
   recipe.train.accumulation = 2;

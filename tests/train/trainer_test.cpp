@@ -53,6 +53,28 @@ TEST(Trainer, AccumulatedStepsEqualOneLargeStep) {
   EXPECT_EQ(small.data_position(), 6);
 }
 
+TEST(Trainer, AveragesWeights) {
+  Recipe recipe = tiny_recipe();
+  recipe.train.average_decay = 0.3;
+  Trainer trainer(recipe, tiny_sequences(500));
+  const auto value = [&] { return trainer.model()->parameters()[0].detach().clone().to(torch::kFloat64); };
+  const auto average = [&] {
+    const Trainer::AveragedWeights averaged(trainer);
+    return value();
+  };
+  torch::Tensor expected = value();
+  EXPECT_TRUE(torch::equal(average(), expected)) << "it starts from the initial weights";
+  for (int step = 1; step <= 5; ++step) {
+    trainer.step();
+    const double decay = std::min(0.3, (1.0 + step) / (10 + step));
+    const torch::Tensor weights = value();
+    expected = decay * expected + (1 - decay) * weights;
+    EXPECT_LT((average() - expected).abs().max().item<double>(), 1e-6) << step;
+    EXPECT_TRUE(torch::equal(value(), weights)) << "the weights are back";
+    EXPECT_FALSE(torch::equal(average(), weights));
+  }
+}
+
 TEST(Trainer, EqualRecipesGiveEqualBits) {
   Trainer first(tiny_recipe(), tiny_sequences(500));
   for (int i = 0; i < 4; ++i) first.step();
@@ -131,7 +153,7 @@ TEST(Trainer, AnotherModelsStateIsRefused) {
 TEST(Trainer, ALossThatIsNotFiniteStopsIt) {
   Recipe recipe = tiny_recipe();
   recipe.optimizer.learning_rate = 1e6;
-  recipe.optimizer.warmup_steps = 0;
+  recipe.schedule.warmup_steps = 0;
   recipe.optimizer.weight_decay = 1e3;
   recipe.train.steps = 100;
   Trainer trainer(recipe, tiny_sequences(500));

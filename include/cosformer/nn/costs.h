@@ -39,16 +39,18 @@ Operations forward_operations(const LanguageModelConfig& config, int64_t length)
 /// weights).
 Operations training_operations(const LanguageModelConfig& config, int64_t length);
 
-/// Bytes of a float32 training step with AdamW.
+/// Bytes of a float32 training step.
 struct TrainingMemory {
   int64_t weights;      ///< 4 bytes a parameter
   int64_t gradients;    ///< the same
-  int64_t moments;      ///< twice that
+  int64_t moments;      ///< `copies` times that
   int64_t activations;  ///< what autograd keeps of rows * length tokens, and a chunk of logits
 
   int64_t total() const { return weights + gradients + moments + activations; }
 };
-TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length);
+/// @param copies how many numbers a weight the optimiser and an average of weights keep; 2 for AdamW
+TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length,
+                               int64_t copies = 2);
 
 /// Bytes that decoding keeps of one sequence after `length` tokens, float32: n H N K (K + 1) 4 for cosformer
 /// and linear, n 2 w 4 length for softmax (its cache may hold up to twice that).

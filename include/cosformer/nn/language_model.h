@@ -43,7 +43,7 @@ class LanguageModelImpl : public torch::nn::Module {
   /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none. Its gradients have
   /// no second derivative.
   /// @param tokens, targets [B, T]
-  torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
+  torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets, double label_smoothing = 0);
 
   /// The state before the first token, in the weights' dtype.
   DecoderState initial_state(int64_t batch) const;

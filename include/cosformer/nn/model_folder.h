@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "cosformer/nn/language_model.h"
 
@@ -21,6 +23,11 @@ void save_weights(const torch::nn::Module& module, const std::filesystem::path& 
 /// @throws IoError; FormatError naming the first tensor that is missing, unexpected, or of another shape or
 /// dtype; the module is then unchanged
 void load_weights(torch::nn::Module& module, const std::filesystem::path& file);
+
+/// Overwrites the parameters for which the file has a tensor of the same name, shape and dtype.
+/// @return a line for each other parameter or tensor
+/// @throws IoError; FormatError if none fits
+std::vector<std::string> load_fitting_weights(torch::nn::Module& module, const std::filesystem::path& file);
 
 /// config.json in `folder`, which exists. @throws IoError
 void save_config(const LanguageModelConfig& config, const std::filesystem::path& folder);
