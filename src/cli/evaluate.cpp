@@ -13,7 +13,7 @@
 #include "cli/weights_flag.h"
 #include "data/tokens.h"
 #include "train/evaluation.h"
-#include "train/recipe.h"
+#include "train/run_folder.h"
 
 namespace cosformer::cli {
 namespace {
@@ -27,7 +27,7 @@ struct Flags {
 void run(const Flags& flags) {
   const std::filesystem::path folder = flags.folder;
   nn::LanguageModel model = nn::load_model(folder, which_weights(flags.weights));
-  const train::Recipe recipe = train::read_recipe(folder / "recipe.toml", {});
+  const train::Recipe recipe = train::read_run_recipe(folder);
   torch::set_num_threads(static_cast<int>(recipe.threads));
   const data::Format format = data::parse_format(recipe.data.format);
   const auto tokenizer = data::Tokenizer::load(folder, format);

@@ -23,6 +23,17 @@ int fail(const char* message, int code) {
   return code;
 }
 
+/// "trian: expected one of ...", or nothing for a verb or a flag.
+std::string unknown_verb(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) return {};
+  std::string verbs;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
+    if (verb->get_name() == word) return {};
+    verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+  }
+  return word + ": expected one of " + verbs;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,6 +53,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
+    if (argc > 1) {
+      if (const std::string message = unknown_verb(app, argv[1]); !message.empty())
+        return fail(message.c_str(), 2);
+    }
     return fail(error.what(), 2);
   } catch (const cli::UsageError& error) {
     return fail(error.what(), 2);

@@ -16,7 +16,7 @@ namespace {
 
 struct Flags {
   std::string recipe, output;
-  bool resume = false;
+  train::TrainOptions options;
 };
 
 /// key=value for each --key=value that is no flag of the verb's own.
@@ -32,11 +32,12 @@ std::vector<std::string> overrides(const std::vector<std::string>& arguments) {
 }
 
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
+  if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
   const train::Recipe recipe = train::read_recipe(flags.recipe, overrides(arguments));
   train::TrainResult result;
   {
     Progress progress;
-    result = train::train(recipe, flags.output, flags.resume,
+    result = train::train(recipe, flags.output, flags.options,
                           {[&](const train::TrainProgress& step) { progress.show(step); },
                            [&](const std::string& line) { progress.note(line); }});
   }
@@ -53,7 +54,9 @@ void add_train(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("recipe", flags->recipe, "TOML file")->required();
   verb->add_option("--output", flags->output, "folder of the run")->required();
-  verb->add_flag("--resume", flags->resume, "continue the run in the folder, if there is one");
+  verb->add_flag("--resume", flags->options.resume, "continue the run in the folder, if there is one");
+  verb->add_option("--init", flags->options.initial_model,
+                   "folder of a model whose weights the run begins with, where they fit");
   verb->add_flag_callback(
       "--help-keys",
       [] {

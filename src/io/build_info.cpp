@@ -1,5 +1,7 @@
 #include "io/build_info.h"
 
+#include "commit.h"
+
 namespace cosformer::io {
 
 const char* version() {

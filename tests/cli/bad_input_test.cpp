@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "cli/verbs_test.h"
+#include "cosformer/isa.h"
 #include "support/small_disk.h"
 
 namespace cosformer::cli::test {
@@ -11,16 +12,29 @@ using cosformer::test::SmallDisk;
 
 TEST_F(Verbs, CommandLinesThatAreWrongEndWith2) {
   expect_error(run({}), 2, "subcommand");
-  expect_error(run({"trian"}), 2, "");
+  expect_error(run({"trian"}), 2, "trian: expected one of train, evaluate, ");
   expect_error(run({"train"}), 2, "recipe is required");
   expect_error(run({"train", recipe()}), 2, "--output is required");
   expect_error(train("run", {"more"}), 2, "more: expected an override --key=value");
+  expect_error(run({"train", recipe(), "--output", ""}), 2, "--output: expected a folder, got an empty name");
+  expect_error(run({"train", path("data"), "--output", path("run")}), 2,
+               "data: expected a TOML file, got a folder");
   expect_error(run({"evaluate", path("run"), "--weights=worst"}), 2, "worst");
   expect_error(run({"evaluate", path("run"), "--split=dev"}), 2, "dev");
   expect_error(run({"generate", path("run")}), 2, "--prompt is required");
-  expect_error(run({"generate", path("run"), "--prompt", "a", "--temperature=-1"}), 2, "--temperature");
-  expect_error(run({"generate", path("run"), "--prompt", "a", "--top_p=1.5"}), 2, "--top_p");
-  expect_error(run({"generate", path("run"), "--prompt", "a", "--tokens=many"}), 2, "--tokens");
+  expect_error(run({"generate", path("run"), "--prompt", ""}), 2, "--prompt: expected text, got none");
+  const auto generate = [&](const char* flag) {
+    return run({"generate", path("run"), "--prompt", "a", flag});
+  };
+  expect_error(generate("--temperature=-1"), 2, "--temperature: expected a number >= 0, got -1");
+  expect_error(generate("--temperature=nan"), 2, "--temperature: expected a number >= 0, got nan");
+  expect_error(generate("--top_p=1.5"), 2, "--top_p: expected a number in (0, 1], got 1.5");
+  expect_error(generate("--top_p=nan"), 2, "--top_p: expected a number in (0, 1], got nan");
+  expect_error(generate("--tokens=-1"), 2, "--tokens: expected an integer >= 0, got -1");
+  expect_error(generate("--top_k=-1"), 2, "--top_k: expected an integer >= 0, got -1");
+  expect_error(generate("--tokens=many"), 2, "--tokens");
+  expect_error(run({"bench", "compare", path("run"), "--prompt", ""}), 2,
+               "--prompt: expected text, got none");
 }
 
 TEST_F(Verbs, RecipesThatAreWrongEndWith2AndLeaveNothing) {
@@ -29,7 +43,7 @@ TEST_F(Verbs, RecipesThatAreWrongEndWith2AndLeaveNothing) {
                "--train.steps: expected an integer >= 1, got \"few\"");
   expect_error(train("run", {"--optimizer.beta1=2"}), 2, "--optimizer.beta1: expected a number in [0, ");
   expect_error(train("run", {"--model.horizon=15"}), 2,
-               "model.horizon: expected at least train.sequence_length = 16, got 15");
+               "--model.horizon: expected at least train.sequence_length = 16, got 15");
   expect_error(run({"train", path("none.toml"), "--output", path("run")}), 2, "none.toml: ");
   folder_.write("bad.toml", "seed = = 1\n");
   expect_error(run({"train", path("bad.toml"), "--output", path("run")}), 2, "bad.toml: line 1: ");
@@ -71,8 +85,6 @@ TEST_F(Verbs, BeyondTheHorizonThereIsAnErrorThatNamesItAndThePosition) {
   expect_error(run({"generate", path("run"), "--prompt", std::string(17, 'a'), "--tokens=0"}), 1,
                "position 16 is beyond the horizon M = 16");
   EXPECT_EQ(run({"generate", path("run"), "--prompt", "abc", "--tokens=14"}).exit_code, 0);
-  expect_error(run({"generate", path("run"), "--prompt", ""}), 1,
-               "prompt: expected at least one token, got 0");
   expect_error(run({"evaluate", path("run"), "--sequence_length=17"}), 1,
                "position 16 is beyond the horizon M = 16");
 }
@@ -88,6 +100,19 @@ TEST_F(Verbs, AnInstructionSetThatIsUnknownEndsWith1) {
   setenv("COSFORMER_ISA", "mmx", 1);
   expect_error(train("run"), 1, "mmx");
   unsetenv("COSFORMER_ISA");
+  EXPECT_EQ(train("run", {"--train.steps=1"}).exit_code, 0) << "the folder holds no run yet";
+}
+
+TEST_F(Verbs, AnInstructionSetThatTheMachineLacksEndsWith1) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx}) {
+    if (available(isa)) continue;
+    const std::string lacks = std::string("this machine lacks ") + name(isa);
+    setenv("COSFORMER_ISA", name(isa), 1);
+    expect_error(train(name(isa)), 1, lacks);
+    unsetenv("COSFORMER_ISA");
+    expect_error(run({"bench", "attention", "--lengths=16", std::string("--isa=") + name(isa)}), 1,
+                 std::string("--isa: this machine lacks the instruction set ") + name(isa));
+  }
 }
 
 TEST_F(Verbs, AReadOnlyFolderEndsWith1) {

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "cosformer/attention.h"
+
 namespace cosformer {
 namespace {
 
@@ -27,6 +29,26 @@ TEST(IsaDeathTest, EnvironmentIsAnUpperBound) {
   ask("", name(available_isas().back()));
   ask("sse9",
       "COSFORMER_ISA: instruction set must be one of generic, avx2, avx512, avx512_bf16, amx, got 'sse9'");
+  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx}) {
+    if (available(isa)) {
+      ask(name(isa), std::string("^") + name(isa) + "$");
+    } else {
+      ask(name(isa), std::string("^COSFORMER_ISA: this machine lacks ") + name(isa) + "; it has generic");
+    }
+  }
+}
+
+TEST(Isa, ThatTheMachineLacksIsRefusedByName) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx}) {
+    if (available(isa)) continue;
+    AttentionForward<float> call;
+    try {
+      attention_forward(call, {.isa = isa});
+      ADD_FAILURE() << name(isa);
+    } catch (const DeviceError& error) {
+      EXPECT_EQ(error.what(), std::string("attention: this machine lacks ") + name(isa));
+    }
+  }
 }
 
 TEST(Isa, NamesGoThereAndBack) {

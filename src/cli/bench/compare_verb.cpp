@@ -7,6 +7,7 @@
 #include "cli/bench/machine.h"
 #include "cli/bench/metrics.h"
 #include "cli/bench/verbs.h"
+#include "cli/usage_error.h"
 #include "io/atomic_file.h"
 
 namespace cosformer::cli {
@@ -19,6 +20,7 @@ struct CompareFlags {
 
 void run_compare(const CompareFlags& flags) {
   const CompareOptions& o = flags.options;
+  if (o.prompt.empty()) throw UsageError("--prompt: expected text, got none");
   const nlohmann::json machine = machine_json(o.threads);
   const std::string note = machine["processor"].get<std::string>() + ", " + std::to_string(o.threads) +
                            " threads, LibTorch " + machine["libtorch"].get<std::string>() + ", cosformer " +
