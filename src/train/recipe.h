@@ -65,6 +65,7 @@ struct TrainRecipe {
   int64_t time_limit = 0;    ///< seconds before a run stops with a checkpoint; 0 = none
   double average_decay = 0;  ///< of the running average of weights; 0 = none
   double label_smoothing = 0;
+  int64_t sample_tokens = 0;  ///< of text that each validation generates
 };
 
 struct Recipe {

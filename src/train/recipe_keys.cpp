@@ -148,6 +148,8 @@ const std::vector<Key>& recipe_keys() {
        "of the running average of weights, which is what is evaluated and kept; 0 = the weights themselves"},
       {"train.label_smoothing", COSFORMER_FIELD(train.label_smoothing), "a number in [0, 1)", 0, 0.9999999,
        true, "share of a target's probability that all tokens get, in training"},
+      {"train.sample_tokens", COSFORMER_FIELD(train.sample_tokens), "an integer >= 0", 0, 1 << 20, true,
+       "tokens that each validation generates, after the first 8 of the split; 0 = none"},
   };
   return keys;
 }

@@ -1,16 +1,19 @@
 #include "train/train.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "cosformer/error.h"
 #include "cosformer/isa.h"
+#include "cosformer/nn/generate.h"
 #include "cosformer/nn/model_folder.h"
+#include "io/xml_text.h"
 #include "train/checkpoint_store.h"
 #include "train/evaluation.h"
 #include "train/machine.h"
-#include "train/metrics_file.h"
 #include "train/run_folder.h"
+#include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/stop_signal.h"
 #include "train/trainer.h"
@@ -46,18 +49,19 @@ data::Sequences read(const Recipe& recipe, const std::string& split, const data:
 /// A run from its first step, or the one of its checkpoint, to its last.
 class Run {
  public:
-  Run(const Recipe& recipe, const fs::path& folder, data::Sequences train, data::Sequences valid,
-      const TrainOptions& options, const TrainObserver& observer)
+  Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& tokenizer, data::Sequences train,
+      data::Sequences valid, const TrainOptions& options, const TrainObserver& observer)
       : recipe_(recipe),
         folder_(folder),
         observer_(observer),
+        tokenizer_(tokenizer),
         valid_(std::move(valid)),
         store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
     state_.train_tokens = train.predicted() + 1;
     state_.machine = machine_json(recipe.threads);
     trainer_.emplace(recipe, std::move(train));
     if (!restore() && !options.initial_model.empty()) begin_with(options.initial_model);
-    metrics_.emplace(folder / "metrics.jsonl", state_.step);
+    log_.emplace(folder, state_.step, to_toml(recipe));
   }
 
   TrainResult run(const StopSignal& stop) {
@@ -153,12 +157,12 @@ class Run {
     state_.window_predicted += step.predicted;
     window_tokens_ += step.predicted;
     if (!is_due) return;
-    metrics_->write({{"step", state_.step},
-                     {"split", "train"},
-                     {"loss", state_.window_loss / static_cast<double>(state_.window_predicted)},
-                     {"learning_rate", step.learning_rate},
-                     {"gradient_norm", step.gradient_norm},
-                     {"tokens_per_second", static_cast<double>(window_tokens_) / window_seconds_}});
+    log_->write({{"step", state_.step},
+                 {"split", "train"},
+                 {"loss", state_.window_loss / static_cast<double>(state_.window_predicted)},
+                 {"learning_rate", step.learning_rate},
+                 {"gradient_norm", step.gradient_norm},
+                 {"tokens_per_second", static_cast<double>(window_tokens_) / window_seconds_}});
     state_.window_loss = window_seconds_ = 0;
     state_.window_predicted = window_tokens_ = 0;
   }
@@ -171,10 +175,12 @@ class Run {
       throw TrainingError("step " + std::to_string(state_.step) +
                           ": expected a finite validation loss, got " + std::to_string(loss));
     }
-    metrics_->write({{"step", state_.step},
-                     {"split", "valid"},
-                     {"loss", loss},
-                     {"evaluation_seconds", seconds_since(start)}});
+    Json line = {{"step", state_.step},
+                 {"split", "valid"},
+                 {"loss", loss},
+                 {"evaluation_seconds", seconds_since(start)}};
+    if (recipe_.train.sample_tokens > 0) line["sample"] = sample();
+    log_->write(std::move(line));
     if (!state_.best_loss || loss < *state_.best_loss) {
       state_.best_loss = loss;
       state_.best_step = state_.step;
@@ -183,9 +189,26 @@ class Run {
     return loss;
   }
 
+  /// The beginning of the validation split as the model goes on with it.
+  std::string sample() {
+    constexpr int64_t kPrompt = 8, kOne = 1;
+    std::vector<int64_t> numbers = {0};
+    const data::Batch batch = valid_.batch(numbers);
+    const int64_t length = recipe_.train.sequence_length;
+    const int64_t prompt = std::max(kOne, std::min({kPrompt, batch.predicted, length / 2}));
+    std::vector<int64_t> tokens(batch.inputs.begin(), batch.inputs.begin() + prompt);
+    nn::GenerationOptions options;
+    options.tokens = std::min(recipe_.train.sample_tokens, length - prompt);
+    options.sampling.temperature = 0.8;
+    options.seed = static_cast<uint64_t>(recipe_.seed);
+    const std::vector<int64_t> drawn = nn::generate(trainer_->model(), tokens, options);
+    tokens.insert(tokens.end(), drawn.begin(), drawn.end());
+    return io::valid_text(tokenizer_.decode(tokens));
+  }
+
   /// The checkpoint comes last: where it exists, all that belongs to its step does.
   void save() {
-    metrics_->sync();
+    log_->sync();
     {
       const Trainer::AveragedWeights averaged(*trainer_);
       nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
@@ -199,11 +222,12 @@ class Run {
   const Recipe& recipe_;
   fs::path folder_;
   const TrainObserver& observer_;
+  const data::Tokenizer& tokenizer_;
   data::Sequences valid_;
   CheckpointStore store_;
   RunState state_;
   std::optional<Trainer> trainer_;
-  std::optional<MetricsFile> metrics_;
+  std::optional<RunLog> log_;
   /// Of this process alone, since the last line of metrics.
   double window_seconds_ = 0;
   int64_t window_tokens_ = 0;
@@ -221,7 +245,7 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
   data::Sequences valid = read(recipe, "valid", tokenizer, 2);
   const RunFolder run_folder(folder, recipe, options.resume);
   run_folder.begin(recipe, tokenizer);
-  Run run(recipe, folder, std::move(train), std::move(valid), options, observer);
+  Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options, observer);
   const TrainResult result = run.run(stop);
   run_folder.write_run_record(recipe.threads);
   return result;
