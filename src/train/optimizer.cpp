@@ -24,25 +24,24 @@ Optimizer::Optimizer(std::vector<torch::Tensor> parameters, const OptimizerRecip
 }
 
 double Optimizer::clip_gradients() const {
-  double squares = 0;
-  for (const torch::Tensor& parameter : parameters_) {
-    const double norm = at::linalg_vector_norm(parameter.grad(), 2).item<double>();
-    squares += norm * norm;
-  }
-  const double before = std::sqrt(squares);
-  double norm = before;
-  if (recipe_.clip_value > 0) {
-    squares = 0;
+  const auto norm = [&] {
+    double squares = 0;
     for (const torch::Tensor& parameter : parameters_) {
-      parameter.grad().clamp_(-recipe_.clip_value, recipe_.clip_value);
-      const double clipped = at::linalg_vector_norm(parameter.grad(), 2).item<double>();
-      squares += clipped * clipped;
+      const double of_one = at::linalg_vector_norm(parameter.grad(), 2).item<double>();
+      squares += of_one * of_one;
     }
+    return std::sqrt(squares);
+  };
+  const double before = norm();
+  double now = before;
+  if (recipe_.clip_value > 0) {
     // A NaN stays one.
-    norm = std::sqrt(squares);
+    for (const torch::Tensor& parameter : parameters_)
+      parameter.grad().clamp_(-recipe_.clip_value, recipe_.clip_value);
+    now = norm();
   }
-  if (recipe_.clip_norm > 0 && norm > recipe_.clip_norm) {
-    for (const torch::Tensor& parameter : parameters_) parameter.grad().mul_(recipe_.clip_norm / norm);
+  if (recipe_.clip_norm > 0 && now > recipe_.clip_norm) {
+    for (const torch::Tensor& parameter : parameters_) parameter.grad().mul_(recipe_.clip_norm / now);
   }
   return before;
 }

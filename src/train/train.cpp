@@ -191,11 +191,10 @@ class Run {
 
   /// The beginning of the validation split as the model goes on with it.
   std::string sample() {
-    constexpr int64_t kPrompt = 8, kOne = 1;
-    std::vector<int64_t> numbers = {0};
-    const data::Batch batch = valid_.batch(numbers);
+    constexpr int64_t kPrompt = 8;
+    const data::Batch batch = valid_.batch(std::vector<int64_t>{0});
     const int64_t length = recipe_.train.sequence_length;
-    const int64_t prompt = std::max(kOne, std::min({kPrompt, batch.predicted, length / 2}));
+    const int64_t prompt = std::max<int64_t>(1, std::min({kPrompt, batch.predicted, length / 2}));
     std::vector<int64_t> tokens(batch.inputs.begin(), batch.inputs.begin() + prompt);
     nn::GenerationOptions options;
     options.tokens = std::min(recipe_.train.sample_tokens, length - prompt);

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <cstring>
 
 #include "cli/verbs_test.h"
@@ -113,6 +115,17 @@ TEST_F(Verbs, AnInstructionSetThatTheMachineLacksEndsWith1) {
     expect_error(run({"bench", "attention", "--lengths=16", std::string("--isa=") + name(isa)}), 1,
                  std::string("--isa: this machine lacks the instruction set ") + name(isa));
   }
+}
+
+TEST_F(Verbs, TooLittleMemoryNamesTheKeysToLower) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  rlimit limited = before;
+  limited.rlim_cur = 2'500'000'000;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+  const Ended ended = train("run", {"--train.batch_size=200000"});
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  expect_error(ended, 1, "step 1: out of memory; lower train.batch_size (");
 }
 
 TEST_F(Verbs, AReadOnlyFolderEndsWith1) {
