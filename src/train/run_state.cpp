@@ -12,8 +12,8 @@ std::string to_json(const RunState& state) {
               {"train_tokens", state.train_tokens},
               {"best_loss", state.best_loss ? Json(*state.best_loss) : Json()},
               {"best_step", state.best_step},
-              {"window_loss", state.window_loss},
-              {"window_predicted", state.window_predicted},
+              {"window_loss", state.window.loss},
+              {"window_predicted", state.window.predicted},
               {"machine", state.machine}}
              .dump(2) +
          '\n';
@@ -39,8 +39,8 @@ RunState run_state_from_json(const std::string& text, const std::string& place) 
   const Json best = get("best_loss", [](const Json& value) { return value.is_number() || value.is_null(); });
   if (!best.is_null()) state.best_loss = best;
   state.best_step = get("best_step", count);
-  state.window_loss = get("window_loss", number);
-  state.window_predicted = get("window_predicted", count);
+  state.window.loss = get("window_loss", number);
+  state.window.predicted = get("window_predicted", count);
   state.machine = get("machine", [](const Json& value) { return value.is_object(); });
   return state;
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "train/step_window.h"
+
 namespace cosformer::train {
 
 /// Everything in a checkpoint that is no tensor: state.json.
@@ -15,9 +17,7 @@ struct RunState {
   /// The lowest validation loss so far and its step.
   std::optional<double> best_loss;
   int64_t best_step = 0;
-  /// Sum and number of the targets' losses since the last line of metrics.jsonl.
-  double window_loss = 0;
-  int64_t window_predicted = 0;
+  StepWindow window;
   nlohmann::ordered_json machine;
 };
 

@@ -14,8 +14,8 @@ RunState some_state() {
   state.train_tokens = 1000;
   state.best_loss = 1.0 / 3;
   state.best_step = 5;
-  state.window_loss = 0.1 + 0.2;
-  state.window_predicted = 99;
+  state.window.loss = 0.1 + 0.2;
+  state.window.predicted = 99;
   state.machine = {{"threads", 2}};
   return state;
 }
@@ -27,8 +27,8 @@ TEST(RunState, RoundTripKeepsEveryBit) {
   EXPECT_EQ(read.train_tokens, 1000);
   EXPECT_EQ(read.best_loss, state.best_loss);
   EXPECT_EQ(read.best_step, 5);
-  EXPECT_EQ(read.window_loss, state.window_loss);
-  EXPECT_EQ(read.window_predicted, 99);
+  EXPECT_EQ(read.window.loss, state.window.loss);
+  EXPECT_EQ(read.window.predicted, 99);
   EXPECT_EQ(read.machine, state.machine);
 }
 

@@ -1,0 +1,187 @@
+#include "train/run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cosformer/error.h"
+#include "cosformer/nn/generate.h"
+#include "cosformer/nn/model_folder.h"
+#include "io/xml_text.h"
+#include "train/evaluation.h"
+#include "train/machine.h"
+
+namespace cosformer::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// What differs between two machines, "threads 2, not 1", or nothing.
+std::string difference(const Json& now, const Json& before) {
+  std::string text;
+  for (const auto& [key, value] : now.items()) {
+    const Json was = before.value(key, Json());
+    if (was != value) text += (text.empty() ? "" : ", ") + key + ' ' + value.dump() + ", not " + was.dump();
+  }
+  return text;
+}
+
+}  // namespace
+
+Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& tokenizer,
+         data::Sequences train, data::Sequences valid, const TrainOptions& options,
+         const TrainObserver& observer)
+    : recipe_(recipe),
+      folder_(folder),
+      observer_(observer),
+      tokenizer_(tokenizer),
+      valid_(std::move(valid)),
+      store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
+  state_.train_tokens = train.predicted() + 1;
+  state_.machine = machine_json(recipe.threads);
+  trainer_.emplace(recipe, std::move(train));
+  if (!restore() && !options.initial_model.empty()) begin_with(options.initial_model);
+  log_.emplace(folder, state_.step, to_toml(recipe));
+}
+
+TrainResult Run::run(const StopSignal& stop) {
+  const TrainRecipe& train = recipe_.train;
+  while (state_.step < train.steps && !ran_out_of_patience(state_)) {
+    const Clock::time_point start = Clock::now();
+    const Trainer::Step step = take_step();
+    const double seconds = seconds_since(start);
+    const int64_t done = state_.step = trainer_->steps_done();
+    const bool last = done == train.steps;
+    log(step, seconds, last || done % train.log_every == 0);
+    TrainProgress progress{done, train.steps, step.loss, step.predicted, std::nullopt};
+    if (last || done % train.evaluate_every == 0) progress.valid_loss = evaluate_now();
+    observer_.on_step(progress);
+    const bool finished = last || ran_out_of_patience(state_);
+    const char* reason = stop.received();
+    if (!reason && train.time_limit > 0 && seconds_since(start_) >= static_cast<double>(train.time_limit))
+      reason = "train.time_limit";
+    if (finished || reason || done % train.checkpoint_every == 0) save();
+    if (finished && !last) note_end();
+    if (finished) break;
+    if (reason) return {done, reason};
+  }
+  return {state_.step, std::nullopt};
+}
+
+Trainer::Step Run::take_step() {
+  const std::string failure = "step " + std::to_string(state_.step + 1) +
+                              ": out of memory; lower train.batch_size (train.accumulation makes up for it), "
+                              "train.sequence_length, model.width or model.layers";
+  try {
+    return trainer_->step();
+  } catch (const std::bad_alloc&) {
+    throw TrainingError(failure);
+  } catch (const c10::Error& error) {
+    // LibTorch has no type for it on the CPU.
+    if (std::string_view(error.what()).find("t allocate memory") == std::string_view::npos) throw;
+    throw TrainingError(failure);
+  }
+}
+
+bool Run::ran_out_of_patience(const RunState& state) const {
+  const TrainRecipe& train = recipe_.train;
+  return train.patience > 0 && state.best_loss && state.step % train.evaluate_every == 0 &&
+         state.step - state.best_step >= train.patience * train.evaluate_every;
+}
+
+void Run::note_end() const {
+  observer_.on_note("ended after step " + std::to_string(state_.step) +
+                    ": no lower validation loss since step " + std::to_string(state_.best_step));
+}
+
+void Run::begin_with(const fs::path& model) {
+  const fs::path file = nn::weights_path(model, nn::Weights::kLast);
+  const std::vector<std::string> left_out = trainer_->load_fitting_weights(file);
+  for (const std::string& line : left_out) observer_.on_note(file.string() + ": not used: " + line);
+}
+
+bool Run::restore() {
+  const auto stored = store_.load_newest(observer_.on_note);
+  if (!stored) return false;
+  const std::string place = (folder_ / "checkpoints: step ").string() + std::to_string(stored->step);
+  RunState state = run_state_from_json(stored->state, place);
+  if (state.step != stored->step || state.step > recipe_.train.steps) {
+    throw FormatError(place + ": step: expected that of the folder, got " + std::to_string(state.step));
+  }
+  if (state.train_tokens != state_.train_tokens) {
+    throw FormatError(recipe_.data.path + ": expected the " + std::to_string(state.train_tokens) +
+                      " tokens of train that the run began with, got " + std::to_string(state_.train_tokens));
+  }
+  trainer_->restore(stored->tensors.tensors(), state.step, state.data_position, place);
+  const bool is_finished = state.step == recipe_.train.steps || ran_out_of_patience(state);
+  const std::string other = difference(state_.machine, state.machine);
+  if (!other.empty() && !is_finished) {
+    observer_.on_note("this is another machine (" + other +
+                      "): the last bits may differ from those of an uninterrupted run");
+  }
+  state.machine = state_.machine;
+  state_ = std::move(state);
+  observer_.on_note((is_finished ? "finished before, at step " : "continuing after step ") +
+                    std::to_string(state_.step));
+  return true;
+}
+
+void Run::log(const Trainer::Step& step, double seconds, bool is_due) {
+  state_.window.add(step.loss, step.predicted, seconds);
+  if (is_due) log_->write(state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm));
+}
+
+double Run::evaluate_now() {
+  const Clock::time_point start = Clock::now();
+  const Trainer::AveragedWeights averaged(*trainer_);
+  const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size);
+  if (!std::isfinite(loss)) {
+    throw TrainingError("step " + std::to_string(state_.step) + ": expected a finite validation loss, got " +
+                        std::to_string(loss));
+  }
+  Json line = {{"step", state_.step},
+               {"split", "valid"},
+               {"loss", loss},
+               {"evaluation_seconds", seconds_since(start)}};
+  if (recipe_.train.sample_tokens > 0) line["sample"] = sample();
+  log_->write(std::move(line));
+  if (!state_.best_loss || loss < *state_.best_loss) {
+    state_.best_loss = loss;
+    state_.best_step = state_.step;
+    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kBest));
+  }
+  return loss;
+}
+
+std::string Run::sample() {
+  constexpr int64_t kPrompt = 8;
+  const data::Batch batch = valid_.batch(std::vector<int64_t>{0});
+  const int64_t length = recipe_.train.sequence_length;
+  const int64_t prompt = std::max<int64_t>(1, std::min({kPrompt, batch.predicted, length / 2}));
+  std::vector<int64_t> tokens(batch.inputs.begin(), batch.inputs.begin() + prompt);
+  nn::GenerationOptions options;
+  options.tokens = std::min(recipe_.train.sample_tokens, length - prompt);
+  options.sampling.temperature = 0.8;
+  options.seed = static_cast<uint64_t>(recipe_.seed);
+  const std::vector<int64_t> drawn = nn::generate(trainer_->model(), tokens, options);
+  tokens.insert(tokens.end(), drawn.begin(), drawn.end());
+  return io::valid_text(tokenizer_.decode(tokens));
+}
+
+void Run::save() {
+  log_->sync();
+  {
+    const Trainer::AveragedWeights averaged(*trainer_);
+    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
+  }
+  state_.data_position = trainer_->data_position();
+  const NamedTensors tensors = trainer_->state();
+  store_.save(state_.step, to_bytes(tensors), to_json(state_));
+}
+
+}  // namespace cosformer::train

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "data/sequences.h"
+#include "data/tokenizer.h"
+#include "train/checkpoint_store.h"
+#include "train/run_log.h"
+#include "train/run_state.h"
+#include "train/stop_signal.h"
+#include "train/train.h"
+#include "train/trainer.h"
+
+namespace cosformer::train {
+
+/// A run from its first step, or the one of its checkpoint, to its last.
+class Run {
+ public:
+  /// Continues from the folder's newest whole checkpoint, if it has one.
+  /// @param recipe, tokenizer, observer kept as references
+  /// @throws IoError, FormatError
+  Run(const Recipe& recipe, const std::filesystem::path& folder, const data::Tokenizer& tokenizer,
+      data::Sequences train, data::Sequences valid, const TrainOptions& options,
+      const TrainObserver& observer);
+
+  /// @throws IoError, TrainingError
+  TrainResult run(const StopSignal& stop);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Trainer::Step take_step();
+  /// At a validation, whether the last `patience` ones all had a higher loss than the best.
+  bool ran_out_of_patience(const RunState& state) const;
+  void note_end() const;
+  void begin_with(const std::filesystem::path& model);
+  /// From the newest whole checkpoint. @return whether there is one
+  bool restore();
+  /// Adds the step to the window since the last line; ends it with a line where one is due.
+  void log(const Trainer::Step& step, double seconds, bool is_due);
+  double evaluate_now();
+  /// The beginning of the validation split as the model goes on with it.
+  std::string sample();
+  /// The checkpoint comes last: where it exists, all that belongs to its step does.
+  void save();
+
+  const Clock::time_point start_ = Clock::now();
+  const Recipe& recipe_;
+  std::filesystem::path folder_;
+  const TrainObserver& observer_;
+  const data::Tokenizer& tokenizer_;
+  data::Sequences valid_;
+  CheckpointStore store_;
+  RunState state_;
+  std::optional<Trainer> trainer_;
+  std::optional<RunLog> log_;
+};
+
+}  // namespace cosformer::train
