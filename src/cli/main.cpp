@@ -64,6 +64,8 @@ int main(int argc, char** argv) {
     return fail(error.what(), 2);
   } catch (const cli::Stopped& error) {
     return fail(error.what(), 3);
+  } catch (const cli::SaidBefore& ended) {
+    return ended.code;
   } catch (const c10::Error& error) {
     return fail(error.what_without_backtrace(), 1);
   } catch (const std::exception& error) {

@@ -10,4 +10,9 @@ class Stopped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Processes that this one started have said what there is to say: ends with their exit code.
+struct SaidBefore {
+  int code;
+};
+
 }  // namespace cosformer::cli

@@ -5,10 +5,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/own_arguments.h"
 #include "cli/progress.h"
 #include "cli/stopped.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
+#include "train/ranks/environment.h"
+#include "train/ranks/launcher.h"
 #include "train/recipe.h"
 
 namespace cosformer::cli {
@@ -16,6 +19,7 @@ namespace {
 
 struct Flags {
   std::string recipe, output;
+  int64_t ranks = 1;
   train::TrainOptions options;
 };
 
@@ -31,9 +35,19 @@ std::vector<std::string> overrides(const std::vector<std::string>& arguments) {
   return keys;
 }
 
+/// This command line without --ranks, as that many processes.
+void launch(int64_t ranks, const train::Recipe& recipe) {
+  if (train::rank_environment())
+    throw UsageError("--ranks: expected no other launcher's environment, such as RANK and WORLD_SIZE");
+  const int code = train::launch_ranks(own_arguments_without("--ranks"), ranks,
+                                       std::chrono::seconds(recipe.train.rank_timeout + 5));
+  if (code != 0) throw SaidBefore{code};
+}
+
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
   if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
   const train::Recipe recipe = train::read_recipe(flags.recipe, overrides(arguments));
+  if (flags.ranks > 1) return launch(flags.ranks, recipe);
   train::TrainResult result;
   {
     Progress progress;
@@ -54,6 +68,8 @@ void add_train(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("recipe", flags->recipe, "TOML file")->required();
   verb->add_option("--output", flags->output, "folder of the run")->required();
+  verb->add_option("--ranks", flags->ranks, "processes on this machine that train together")
+      ->check(CLI::Range(1, 1024));
   verb->add_flag("--resume", flags->options.resume, "continue the run in the folder, if there is one");
   verb->add_option("--init", flags->options.initial_model,
                    "folder of a model whose weights the run begins with, where they fit");

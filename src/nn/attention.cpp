@@ -6,6 +6,7 @@
 #include "cosformer/nn/config.h"
 #include "cosformer/ops/attention.h"
 #include "nn/initial_weights.h"
+#include "nn/split_attention.h"
 
 namespace cosformer::nn {
 namespace {
@@ -62,13 +63,16 @@ torch::Tensor MultiHeadAttentionImpl::features(const torch::Tensor& projected) c
   return split_heads(options_.kind == "linear" ? at::elu(projected) + 1 : projected);
 }
 
-torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x) {
+torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
   const torch::Tensor q = features(query_(x)), k = features(key_(x)), v = split_heads(value_(x));
   torch::Tensor mixed;
   if (options_.kind == "softmax") {
+    if (split.is_split()) throw ShapeError("attention: softmax has no state by which sequences can be split");
     mixed = at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
                                              std::nullopt, 0.0, true)
                 .transpose(1, 2);
+  } else if (split.is_split()) {
+    mixed = split_attention(q, k, v, options_.horizon, {.feature_map = feature_map(options_.kind)}, split);
   } else {
     mixed = ops::attention(q, k, v, options_.horizon, true, {.feature_map = feature_map(options_.kind)});
   }

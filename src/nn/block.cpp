@@ -45,8 +45,8 @@ torch::Tensor BlockImpl::add_ffn(const torch::Tensor& x) {
   return x + at::dropout(ffn_(ffn_norm_(x)), dropout_, is_training());
 }
 
-torch::Tensor BlockImpl::forward(const torch::Tensor& x) {
-  return add_ffn(x + at::dropout(attention_(attention_norm_(x)), dropout_, is_training()));
+torch::Tensor BlockImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
+  return add_ffn(x + at::dropout(attention_(attention_norm_(x), split), dropout_, is_training()));
 }
 
 torch::Tensor BlockImpl::advance(const torch::Tensor& x, AttentionState& state) {

@@ -76,11 +76,11 @@ const torch::Tensor& LanguageModelImpl::head_weight() const {
   return head_ ? head_->weight : embedding_->weight;
 }
 
-torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens) {
+torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens, const SequenceSplit& split) {
   check_tokens(tokens, "tokens", 2, "[B, T]");
-  torch::Tensor x = embed(tokens, 0);
+  torch::Tensor x = embed(tokens, split.index * tokens.size(1));
   for (const auto& block : *blocks_) {
-    x = block->as<Block>()->forward(x);
+    x = block->as<Block>()->forward(x, split);
   }
   return norm_(x);
 }
@@ -90,7 +90,7 @@ torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
 }
 
 torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets,
-                                      double label_smoothing) {
+                                      const ForwardOptions& options) {
   check_tokens(targets, "targets", 2, "[B, T]");
   if (targets.sizes() != tokens.sizes()) {
     std::ostringstream message;
@@ -98,7 +98,8 @@ torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::
             << targets.sizes();
     throw ShapeError(message.str());
   }
-  return head_loss(hidden(tokens).flatten(0, 1), head_weight(), targets.flatten(), label_smoothing);
+  return head_loss(hidden(tokens, options.split).flatten(0, 1), head_weight(), targets.flatten(),
+                   options.label_smoothing, options.divisor);
 }
 
 DecoderState LanguageModelImpl::initial_state(int64_t batch) const {

@@ -11,20 +11,32 @@ BatchTensors::BatchTensors(data::Batch& batch)
     : inputs(torch::from_blob(batch.inputs.data(), {batch.rows, batch.length}, torch::kInt64)),
       targets(torch::from_blob(batch.targets.data(), {batch.rows, batch.length}, torch::kInt64)) {}
 
-double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows) {
+torch::Tensor loss_of(nn::LanguageModel& model, data::Batch& part, nn::ForwardOptions options,
+                      const Team& team) {
+  const BatchTensors tensors(part);
+  options.split = team.split();
+  return model->loss(tensors.inputs, tensors.targets, options);
+}
+
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team) {
   const torch::NoGradGuard no_gradients;
   const bool was_training = model->is_training();
   model->eval();
-  double sum = 0;
+  const torch::Tensor sum = torch::zeros({}, torch::kFloat64);
   for (int64_t begin = 0; begin < sequences.count(); begin += rows) {
     std::vector<int64_t> numbers(static_cast<std::size_t>(std::min(rows, sequences.count() - begin)));
     std::iota(numbers.begin(), numbers.end(), begin);
-    data::Batch batch = sequences.batch(numbers);
-    const BatchTensors tensors(batch);
-    sum += model->loss(tensors.inputs, tensors.targets).item<double>() * static_cast<double>(batch.predicted);
+    data::Batch part = team.share().of(sequences.batch(numbers));
+    if (part.rows > 0) sum.add_(loss_of(model, part, {.divisor = 1}, team));
   }
   model->train(was_training);
-  return sum / static_cast<double>(sequences.predicted());
+  team.sum(sum);
+  return sum.item<double>() / static_cast<double>(sequences.predicted());
+}
+
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows) {
+  Team alone;
+  return evaluate(model, sequences, rows, alone);
 }
 
 }  // namespace cosformer::train

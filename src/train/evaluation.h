@@ -2,6 +2,7 @@
 
 #include "cosformer/nn/language_model.h"
 #include "data/sequences.h"
+#include "train/ranks/team.h"
 
 namespace cosformer::train {
 
@@ -11,8 +12,15 @@ struct BatchTensors {
   torch::Tensor inputs, targets;
 };
 
+/// Loss of a process's share of a batch, which has to outlive the backward pass.
+torch::Tensor loss_of(nn::LanguageModel& model, data::Batch& part, nn::ForwardOptions options,
+                      const Team& team);
+
 /// Mean natural-log loss per predicted token over all sequences, in evaluation mode (restored after).
 /// @param rows sequences a batch
+/// @param team of whose processes each computes its share; all get the same result
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team);
+/// The same by this process alone.
 double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows);
 
 }  // namespace cosformer::train

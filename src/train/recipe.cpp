@@ -7,6 +7,7 @@
 #include <sstream>
 #include <thread>
 
+#include "train/ranks/environment.h"
 #include "train/recipe_keys.h"
 
 namespace cosformer::train {
@@ -146,6 +147,15 @@ void check(const Recipe& recipe, const std::string& file, const Places& given) {
   if (recipe.model.horizon && *recipe.model.horizon < length) {
     refuse(place("model.horizon"), least, std::to_string(*recipe.model.horizon));
   }
+  const int64_t ranks = recipe.train.sequence_ranks;
+  if (length % ranks != 0) {
+    refuse(place("train.sequence_ranks"), "a divisor of train.sequence_length = " + std::to_string(length),
+           std::to_string(ranks));
+  }
+  if (ranks > 1 && recipe.model.attention == "softmax") {
+    refuse(place("train.sequence_ranks"), "1 for model.attention = \"softmax\", which has no state to send",
+           std::to_string(ranks));
+  }
   if (recipe.model.positions == "learned" && recipe.model.max_length < length) {
     refuse(place("model.max_length"), least, std::to_string(recipe.model.max_length));
   }
@@ -170,7 +180,11 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::str
     recipe.model.horizon = recipe.train.sequence_length;
   }
   if (!given.contains("model.max_length")) recipe.model.max_length = recipe.train.sequence_length;
-  if (recipe.threads == 0) recipe.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (recipe.threads == 0) {
+    const auto environment = rank_environment();
+    const int64_t ranks_here = environment ? environment->local_count : 1;
+    recipe.threads = std::max<int64_t>(1, std::thread::hardware_concurrency() / ranks_here);
+  }
   check(recipe, file.string(), given);
   return recipe;
 }

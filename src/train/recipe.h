@@ -65,7 +65,9 @@ struct TrainRecipe {
   int64_t time_limit = 0;    ///< seconds before a run stops with a checkpoint; 0 = none
   double average_decay = 0;  ///< of the running average of weights; 0 = none
   double label_smoothing = 0;
-  int64_t sample_tokens = 0;  ///< of text that each validation generates
+  int64_t sample_tokens = 0;   ///< of text that each validation generates
+  int64_t sequence_ranks = 1;  ///< processes that share a sequence
+  int64_t rank_timeout = 60;   ///< seconds after which a silent process counts as gone
 };
 
 struct Recipe {

@@ -150,6 +150,10 @@ const std::vector<Key>& recipe_keys() {
        true, "share of a target's probability that all tokens get, in training"},
       {"train.sample_tokens", COSFORMER_FIELD(train.sample_tokens), "an integer >= 0", 0, 1 << 20, true,
        "tokens that each validation generates, after the first 8 of the split; 0 = none"},
+      {"train.sequence_ranks", COSFORMER_FIELD(train.sequence_ranks), "an integer >= 1", 1, 1 << 20, false,
+       "ranks that split each sequence's tokens among them; a divisor of train.sequence_length"},
+      {"train.rank_timeout", COSFORMER_FIELD(train.rank_timeout), "an integer >= 1", 1, 1 << 20, false,
+       "seconds after which a rank that does not answer counts as gone"},
   };
   return keys;
 }

@@ -35,18 +35,23 @@ std::string difference(const Json& now, const Json& before) {
 
 Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& tokenizer,
          data::Sequences train, data::Sequences valid, const TrainOptions& options,
-         const TrainObserver& observer)
+         const TrainObserver& observer, Team& team)
     : recipe_(recipe),
       folder_(folder),
       observer_(observer),
       tokenizer_(tokenizer),
+      team_(team),
       valid_(std::move(valid)),
       store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
   state_.train_tokens = train.predicted() + 1;
   state_.machine = machine_json(recipe.threads);
-  trainer_.emplace(recipe, std::move(train));
-  if (!restore() && !options.initial_model.empty()) begin_with(options.initial_model);
-  log_.emplace(folder, state_.step, to_toml(recipe));
+  state_.machine["ranks"] = team.count();
+  trainer_.emplace(recipe, std::move(train), team);
+  if (!restore()) {
+    if (team.is_first() && !options.initial_model.empty()) begin_with(options.initial_model);
+    trainer_->follow_first();
+  }
+  if (team.is_first()) log_.emplace(folder, state_.step, to_toml(recipe));
 }
 
 TrainResult Run::run(const StopSignal& stop) {
@@ -65,10 +70,11 @@ TrainResult Run::run(const StopSignal& stop) {
     const char* reason = stop.received();
     if (!reason && train.time_limit > 0 && seconds_since(start_) >= static_cast<double>(train.time_limit))
       reason = "train.time_limit";
-    if (finished || reason || done % train.checkpoint_every == 0) save();
+    const bool stops = team_.any(reason != nullptr);
+    if (finished || stops || done % train.checkpoint_every == 0) save();
     if (finished && !last) note_end();
     if (finished) break;
-    if (reason) return {done, reason};
+    if (stops) return {done, reason ? reason : "another rank"};
   }
   return {state_.step, std::nullopt};
 }
@@ -106,18 +112,22 @@ void Run::begin_with(const fs::path& model) {
 }
 
 bool Run::restore() {
-  const auto stored = store_.load_newest(observer_.on_note);
-  if (!stored) return false;
-  const std::string place = (folder_ / "checkpoints: step ").string() + std::to_string(stored->step);
-  RunState state = run_state_from_json(stored->state, place);
-  if (state.step != stored->step || state.step > recipe_.train.steps) {
+  std::optional<StoredCheckpoint> stored;
+  if (team_.is_first()) stored = store_.load_newest(observer_.on_note);
+  const std::string text = team_.from_first(stored ? stored->state : "");
+  if (text.empty()) return false;
+  const std::string place =
+      (folder_ / "checkpoints").string() + (stored ? ": step " + std::to_string(stored->step) : "");
+  RunState state = run_state_from_json(text, place);
+  if ((stored && state.step != stored->step) || state.step > recipe_.train.steps) {
     throw FormatError(place + ": step: expected that of the folder, got " + std::to_string(state.step));
   }
   if (state.train_tokens != state_.train_tokens) {
     throw FormatError(recipe_.data.path + ": expected the " + std::to_string(state.train_tokens) +
                       " tokens of train that the run began with, got " + std::to_string(state_.train_tokens));
   }
-  trainer_->restore(stored->tensors.tensors(), state.step, state.data_position, place);
+  trainer_->restore(stored ? stored->tensors.tensors() : std::vector<io::TensorBytes>(), state.step,
+                    state.data_position, place);
   const bool is_finished = state.step == recipe_.train.steps || ran_out_of_patience(state);
   const std::string other = difference(state_.machine, state.machine);
   if (!other.empty() && !is_finished) {
@@ -133,27 +143,31 @@ bool Run::restore() {
 
 void Run::log(const Trainer::Step& step, double seconds, bool is_due) {
   state_.window.add(step.loss, step.predicted, seconds);
-  if (is_due) log_->write(state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm));
+  if (!is_due) return;
+  const Json line = state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm);
+  if (log_) log_->write(line);
 }
 
 double Run::evaluate_now() {
   const Clock::time_point start = Clock::now();
   const Trainer::AveragedWeights averaged(*trainer_);
-  const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size);
+  const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size, team_);
   if (!std::isfinite(loss)) {
     throw TrainingError("step " + std::to_string(state_.step) + ": expected a finite validation loss, got " +
                         std::to_string(loss));
   }
-  Json line = {{"step", state_.step},
-               {"split", "valid"},
-               {"loss", loss},
-               {"evaluation_seconds", seconds_since(start)}};
-  if (recipe_.train.sample_tokens > 0) line["sample"] = sample();
-  log_->write(std::move(line));
+  if (log_) {
+    Json line = {{"step", state_.step},
+                 {"split", "valid"},
+                 {"loss", loss},
+                 {"evaluation_seconds", seconds_since(start)}};
+    if (recipe_.train.sample_tokens > 0) line["sample"] = sample();
+    log_->write(std::move(line));
+  }
   if (!state_.best_loss || loss < *state_.best_loss) {
     state_.best_loss = loss;
     state_.best_step = state_.step;
-    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kBest));
+    if (team_.is_first()) nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kBest));
   }
   return loss;
 }
@@ -174,13 +188,14 @@ std::string Run::sample() {
 }
 
 void Run::save() {
+  state_.data_position = trainer_->data_position();
+  const NamedTensors tensors = trainer_->state();
+  if (!team_.is_first()) return;
   log_->sync();
   {
     const Trainer::AveragedWeights averaged(*trainer_);
     nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
   }
-  state_.data_position = trainer_->data_position();
-  const NamedTensors tensors = trainer_->state();
   store_.save(state_.step, to_bytes(tensors), to_json(state_));
 }
 

@@ -8,6 +8,7 @@
 #include "data/sequences.h"
 #include "data/tokenizer.h"
 #include "train/checkpoint_store.h"
+#include "train/ranks/team.h"
 #include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/stop_signal.h"
@@ -16,15 +17,16 @@
 
 namespace cosformer::train {
 
-/// A run from its first step, or the one of its checkpoint, to its last.
+/// A run from its first step, or the one of its checkpoint, to its last. All processes of a team go through
+/// it together; the first alone reads and writes the folder and tells the observer.
 class Run {
  public:
   /// Continues from the folder's newest whole checkpoint, if it has one.
-  /// @param recipe, tokenizer, observer kept as references
+  /// @param recipe, tokenizer, observer, team kept as references
   /// @throws IoError, FormatError
   Run(const Recipe& recipe, const std::filesystem::path& folder, const data::Tokenizer& tokenizer,
       data::Sequences train, data::Sequences valid, const TrainOptions& options,
-      const TrainObserver& observer);
+      const TrainObserver& observer, Team& team);
 
   /// @throws IoError, TrainingError
   TrainResult run(const StopSignal& stop);
@@ -52,11 +54,12 @@ class Run {
   std::filesystem::path folder_;
   const TrainObserver& observer_;
   const data::Tokenizer& tokenizer_;
+  Team& team_;
   data::Sequences valid_;
   CheckpointStore store_;
   RunState state_;
   std::optional<Trainer> trainer_;
-  std::optional<RunLog> log_;
+  std::optional<RunLog> log_;  ///< of the first process
 };
 
 }  // namespace cosformer::train

@@ -1,6 +1,10 @@
 #include "train/train.h"
 
+#include <torch/version.h>
+
 #include "cosformer/isa.h"
+#include "io/build_info.h"
+#include "train/ranks/team.h"
 #include "train/run.h"
 #include "train/run_folder.h"
 
@@ -16,6 +20,16 @@ data::Sequences read(const Recipe& recipe, const std::string& split, const data:
           recipe.train.sequence_length};
 }
 
+/// All that the ranks' results depend on.
+void require_equal(Team& team, Recipe recipe) {
+  // These may differ from host to host.
+  recipe.data.path.clear();
+  recipe.threads = 0;
+  team.require_equal("recipe", to_toml(recipe));
+  team.require_equal("build", std::string("cosformer ") + io::version() + ", commit " + io::commit() +
+                                  ", LibTorch " TORCH_VERSION);
+}
+
 }  // namespace
 
 TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& options,
@@ -26,12 +40,24 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
   recipe.model.vocabulary_size = tokenizer.vocabulary_size();
   data::Sequences train = read(recipe, "train", tokenizer, recipe.train.sequence_length + 1);
   data::Sequences valid = read(recipe, "valid", tokenizer, 2);
-  const RunFolder run_folder(folder, recipe, options.resume);
-  run_folder.begin(recipe, tokenizer);
-  Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options, observer);
-  const TrainResult result = run.run(stop);
-  run_folder.write_run_record(recipe.threads);
-  return result;
+  Team team(recipe, rank_environment());
+  try {
+    require_equal(team, recipe);
+    std::optional<RunFolder> run_folder;
+    if (team.is_first()) run_folder.emplace(folder, recipe, options.resume).begin(recipe, tokenizer);
+    const TrainObserver silent{[](const TrainProgress&) {}, [](const std::string&) {}};
+    Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options,
+            team.is_first() ? observer : silent, team);
+    const TrainResult result = run.run(stop);
+    if (run_folder) run_folder->write_run_record(recipe.threads);
+    return result;
+  } catch (const RankError&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string message = error.what();
+    team.give_up(message.substr(0, message.find('\n')));
+    throw;
+  }
 }
 
 }  // namespace cosformer::train

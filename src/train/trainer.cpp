@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <sstream>
 
+#include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "train/evaluation.h"
 #include "train/schedule.h"
@@ -22,7 +24,7 @@ nn::LanguageModel seeded_model(const Recipe& recipe) {
   return nn::LanguageModel(recipe.model);
 }
 
-constexpr const char* kGenerator = "generator.cpu";
+constexpr const char* kGenerators = "generators.cpu";
 
 torch::Tensor generator_state() {
   at::Generator generator = at::detail::getDefaultCPUGenerator();
@@ -36,6 +38,26 @@ void set_generator_state(const torch::Tensor& state) {
   generator.set_state(state);
 }
 
+/// Ranks drop different values.
+void seed_generator(const Recipe& recipe, const Team& team, int64_t step) {
+  const auto rank = static_cast<uint64_t>(team.rank());
+  torch::manual_seed(static_cast<uint64_t>(recipe.seed) + rank * 0x9E3779B97F4A7C15U +
+                     static_cast<uint64_t>(step) * 0xBF58476D1CE4E5B9U);
+}
+
+/// The bytes of all generators.
+/// @throws FormatError
+std::string rows_of(const std::vector<io::TensorBytes>& tensors, const std::string& place) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                  [](const io::TensorBytes& tensor) { return tensor.name == kGenerators; });
+  const auto row = static_cast<int64_t>(generator_state().nbytes());
+  if (found == tensors.end() || found->dtype != "U8" || found->shape.size() != 2 || found->shape[1] != row) {
+    throw FormatError(place + ": " + kGenerators + ": expected U8 [ranks, " + std::to_string(row) +
+                      "], got " + (found == tensors.end() ? "none" : "another shape or dtype"));
+  }
+  return {reinterpret_cast<const char*>(found->bytes.data()), found->bytes.size()};
+}
+
 void require_finite(double value, const char* what, int64_t step) {
   if (std::isfinite(value)) return;
   std::ostringstream message;
@@ -46,14 +68,16 @@ void require_finite(double value, const char* what, int64_t step) {
 
 }  // namespace
 
-Trainer::Trainer(const Recipe& recipe, data::Sequences sequences)
+Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team)
     : recipe_(recipe),
+      team_(team),
       sequences_(std::move(sequences)),
       order_(sequences_.count(), static_cast<uint64_t>(recipe.seed)),
       model_(seeded_model(recipe)),
       optimizer_(model_->parameters(), recipe.optimizer) {
   begin_averages();
   model_->train();
+  if (!team.is_alone()) seed_generator(recipe, team, 0);
 }
 
 std::vector<std::string> Trainer::load_fitting_weights(const std::filesystem::path& file) {
@@ -82,15 +106,20 @@ Trainer::Step Trainer::step() {
   const int64_t number = steps_done_ + 1;
   Step step{0, 0, 0,
             learning_rate(recipe_.optimizer.learning_rate, recipe_.schedule, number, recipe_.train.steps)};
-  std::vector<data::Batch> batches = next_batches();
+  team_.at_step(number);
+  const std::vector<data::Batch> batches = next_batches();
   for (const data::Batch& batch : batches) step.predicted += batch.predicted;
-  for (data::Batch& batch : batches) {
-    const BatchTensors tensors(batch);
-    const double share = static_cast<double>(batch.predicted) / static_cast<double>(step.predicted);
-    const torch::Tensor loss = model_->loss(tensors.inputs, tensors.targets, recipe_.train.label_smoothing);
-    step.loss += share * loss.item<double>();
-    (loss * share).backward();
+  const std::vector<torch::Tensor> parameters = model_->parameters();
+  torch::Tensor sum = torch::zeros({}, torch::kFloat64);
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    data::Batch part = team_.share().of(batches[i]);
+    const torch::Tensor loss = loss_of(
+        model_, part, {.label_smoothing = recipe_.train.label_smoothing, .divisor = step.predicted}, team_);
+    sum.add_(loss.detach());
+    team_.backward(loss, parameters, i + 1 == batches.size());
   }
+  team_.sum(sum);
+  step.loss = sum.item<double>();
   require_finite(step.loss, "loss", number);
   step.gradient_norm = optimizer_.clip_gradients();
   require_finite(step.gradient_norm, "gradient", number);
@@ -118,7 +147,7 @@ void Trainer::swap_weights() {
   }
 }
 
-NamedTensors Trainer::state() const {
+NamedTensors Trainer::learned() const {
   NamedTensors tensors;
   const auto parameters = model_->named_parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -127,15 +156,37 @@ NamedTensors Trainer::state() const {
     for (const Optimizer::Memory& memory : optimizer_.memories())
       tensors.emplace_back(memory.name + '.' + parameters[i].key(), memory.tensors[i]);
   }
-  tensors.emplace_back(kGenerator, generator_state());
   return tensors;
+}
+
+NamedTensors Trainer::state() const {
+  NamedTensors tensors = learned();
+  tensors.emplace_back(kGenerators, team_.gather(generator_state()));
+  return tensors;
+}
+
+void Trainer::follow_first() {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& [name, tensor] : learned()) team_.from_first({tensor});
 }
 
 void Trainer::restore(const std::vector<io::TensorBytes>& tensors, int64_t steps_done, int64_t data_position,
                       const std::string& place) {
-  const NamedTensors own = state();
-  copy_from(tensors, own, place);
-  set_generator_state(own.back().second);
+  std::string generators;
+  if (team_.is_first()) {
+    copy_from(tensors, learned(), place);
+    generators = rows_of(tensors, place);
+  }
+  follow_first();
+  generators = team_.from_first(std::move(generators));
+  torch::Tensor own = generator_state();
+  if (generators.size() == static_cast<std::size_t>(team_.count()) * own.nbytes()) {
+    std::memcpy(own.mutable_data_ptr(),
+                generators.data() + static_cast<std::size_t>(team_.rank()) * own.nbytes(), own.nbytes());
+    set_generator_state(own);
+  } else {
+    seed_generator(recipe_, team_, steps_done);
+  }
   steps_done_ = steps_done;
   data_position_ = data_position;
 }

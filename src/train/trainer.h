@@ -10,6 +10,7 @@
 #include "data/sequences.h"
 #include "train/named_tensors.h"
 #include "train/optimizer.h"
+#include "train/ranks/team.h"
 #include "train/recipe.h"
 
 namespace cosformer::train {
@@ -26,7 +27,8 @@ class Trainer {
   /// Sets LibTorch's threads, makes it deterministic, seeds its generator and draws the initial weights.
   /// @param recipe    with model.vocabulary_size filled in
   /// @param sequences of the train split, at least one
-  Trainer(const Recipe& recipe, data::Sequences sequences);
+  /// @param team      kept; `step`, `state`, `restore` and `follow_first` are called by all of it
+  Trainer(const Recipe& recipe, data::Sequences sequences, Team& team);
 
   struct Step {
     double loss;        ///< mean over the step's targets
@@ -34,7 +36,8 @@ class Trainer {
     double gradient_norm;
     double learning_rate;
   };
-  /// One step of the optimiser over batch_size * accumulation sequences, each target of equal weight.
+  /// One step of the optimiser over batch_size * accumulation sequences, each target of equal weight, of
+  /// which each process computes its share.
   /// @throws TrainingError naming the step; weights and moments are then unchanged
   Step step();
 
@@ -59,21 +62,28 @@ class Trainer {
     Trainer& trainer_;
   };
 
-  /// Weights, their average, the optimiser's memory and the state of LibTorch's generator.
+  /// Weights, their average, the optimiser's memory, and the states of LibTorch's generators, a row a rank.
   NamedTensors state() const;
-  /// Goes on as the trainer did of which these were taken.
+  /// Takes over the first process's weights.
+  void follow_first();
+  /// Goes on as the trainer did of which these were taken; with another number of ranks generators begin
+  /// anew.
+  /// @param tensors of the first process; the others may have none
   /// @param place for errors
   /// @throws FormatError if the tensors are not those of this recipe
   void restore(const std::vector<io::TensorBytes>& tensors, int64_t steps_done, int64_t data_position,
                const std::string& place);
 
  private:
+  /// All of the state but the generators.
+  NamedTensors learned() const;
   std::vector<data::Batch> next_batches();
   void begin_averages();
   void average_weights();
   void swap_weights();
 
   Recipe recipe_;
+  Team& team_;
   data::Sequences sequences_;
   data::SequenceOrder order_;
   nn::LanguageModel model_;

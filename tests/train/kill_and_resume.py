@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""kill_and_resume.py PROGRAM [--runs=20] [--seed=0] [--attention=cosformer]
+"""kill_and_resume.py PROGRAM [--runs=20] [--seed=0] [--attention=cosformer] [--ranks=1]
 
 Trains once without interruption, then again and again in other folders, each time killed with SIGKILL at random
 moments and resumed, at least once and until it is done. Weights, moments, the best weights and metrics (but for times)
-have to be equal, bit for bit. Prints a line a run and a summary; exits with 1 where anything differs.
+have to be equal, bit for bit. Of several ranks one is killed, at random, and the others have to end. Prints a line a run and a summary; exits with 1 where anything differs.
 """
 import argparse
 import json
+import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,13 +41,25 @@ checkpoint_every = 4
 log_every = 3
 average_decay = 0.9
 label_smoothing = 0.1
+rank_timeout = 2
 """
 
 
-def start(program, folder, run):
+def start(program, folder, run, ranks):
     return subprocess.Popen(
-        [program, "train", str(folder / "recipe.toml"), "--output", str(run), f"--data.path={folder / 'text'}", "--resume"],
+        [program, "train", str(folder / "recipe.toml"), "--output", str(run), f"--data.path={folder / 'text'}", "--resume",
+         f"--ranks={ranks}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def kill(process, rng):
+    """The process, or one of the ranks that it has started; returns when all have ended."""
+    ranks = subprocess.run(["pgrep", "-P", str(process.pid)], stdout=subprocess.PIPE, text=True).stdout.split()
+    try:
+        os.kill(int(rng.choice(ranks)) if ranks else process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended
+    process.communicate()
 
 
 def finish(process):
@@ -74,18 +88,17 @@ def differences(whole, run):
     return found + [name for name in names if (whole / name).read_bytes() != (run / name).read_bytes()]
 
 
-def killed_run(program, folder, run, seconds, rng):
+def killed_run(program, folder, run, ranks, seconds, rng):
     """Kills the run at moments up to `seconds` after its start, a time that a run needs; returns the checkpoints that
     the kills left it with."""
     left = []
     while True:
-        process = start(program, folder, run)
+        process = start(program, folder, run, ranks)
         if len(left) < 8:  # then it may finish
             try:
                 process.wait(rng.uniform(0.1, 1) * seconds)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
+                kill(process, rng)
                 left.append(newest_step(run))
                 continue
         finish(process)
@@ -100,6 +113,7 @@ def main():
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--attention", default="cosformer")
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -112,12 +126,12 @@ def main():
         (folder / "recipe.toml").write_text(RECIPE.format(**vars(options)))
         whole = folder / "whole"
         began = time.monotonic()
-        finish(start(options.program, folder, whole))
+        finish(start(options.program, folder, whole, options.ranks))
         seconds = time.monotonic() - began
         kills = failed = 0
         for number in range(1, options.runs + 1):
             run = folder / f"run-{number}"
-            left = killed_run(options.program, folder, run, seconds, rng)
+            left = killed_run(options.program, folder, run, options.ranks, seconds, rng)
             differing = differences(whole, run)
             kills += len(left)
             failed += bool(differing)
@@ -126,7 +140,7 @@ def main():
                   f"{'differs in ' + ', '.join(differing) if differing else 'equal'}", flush=True)
             shutil.rmtree(run)
     print(f"{options.runs} runs, {kills} kills, {options.runs - failed} runs equal to the uninterrupted one bit for bit, "
-          f"{failed} not (seed {options.seed}, {options.attention}, {options.threads} threads, {seconds:.1f} s a run)")
+          f"{failed} not (seed {options.seed}, {options.attention}, {options.threads} threads, {options.ranks} ranks, {seconds:.1f} s a run)")
     sys.exit(1 if failed else 0)
 
 

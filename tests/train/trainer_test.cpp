@@ -15,10 +15,12 @@ void expect_equal(const Trainer& a, const Trainer& b) {
   }
 }
 
+Team alone;
+
 TEST(Trainer, LearnsATextThatCanBeLearnt) {
   Recipe recipe = tiny_recipe();
   recipe.train.steps = 60;
-  Trainer trainer(recipe, tiny_sequences(2000));
+  Trainer trainer(recipe, tiny_sequences(2000), alone);
   const double first = trainer.step().loss;
   double last = 0;
   while (trainer.steps_done() < 60) last = trainer.step().loss;
@@ -33,10 +35,10 @@ TEST(Trainer, AccumulatedStepsEqualOneLargeStep) {
   recipe.model.dropout = 0;
   recipe.train.batch_size = 1;
   recipe.train.accumulation = 6;
-  Trainer small(recipe, tiny_sequences(37));
+  Trainer small(recipe, tiny_sequences(37), alone);
   recipe.train.batch_size = 6;
   recipe.train.accumulation = 1;
-  Trainer large(recipe, tiny_sequences(37));
+  Trainer large(recipe, tiny_sequences(37), alone);
   const Trainer::Step a = small.step(), b = large.step();
   EXPECT_EQ(a.predicted, 72);
   EXPECT_EQ(b.predicted, 72);
@@ -56,7 +58,7 @@ TEST(Trainer, AccumulatedStepsEqualOneLargeStep) {
 TEST(Trainer, AveragesWeights) {
   Recipe recipe = tiny_recipe();
   recipe.train.average_decay = 0.3;
-  Trainer trainer(recipe, tiny_sequences(500));
+  Trainer trainer(recipe, tiny_sequences(500), alone);
   const auto value = [&] { return trainer.model()->parameters()[0].detach().clone().to(torch::kFloat64); };
   const auto average = [&] {
     const Trainer::AveragedWeights averaged(trainer);
@@ -76,12 +78,12 @@ TEST(Trainer, AveragesWeights) {
 }
 
 TEST(Trainer, EqualRecipesGiveEqualBits) {
-  Trainer first(tiny_recipe(), tiny_sequences(500));
+  Trainer first(tiny_recipe(), tiny_sequences(500), alone);
   for (int i = 0; i < 4; ++i) first.step();
   const NamedTensors after = first.state();
   std::vector<torch::Tensor> kept;
   for (const auto& [name, tensor] : after) kept.push_back(tensor.clone());
-  Trainer second(tiny_recipe(), tiny_sequences(500));
+  Trainer second(tiny_recipe(), tiny_sequences(500), alone);
   for (int i = 0; i < 4; ++i) second.step();
   const NamedTensors again = second.state();
   for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -90,7 +92,7 @@ TEST(Trainer, EqualRecipesGiveEqualBits) {
 }
 
 TEST(Trainer, GoesOnFromAnyStepBitForBit) {
-  Trainer whole(tiny_recipe(), tiny_sequences(500));
+  Trainer whole(tiny_recipe(), tiny_sequences(500), alone);
   for (int i = 0; i < 3; ++i) whole.step();
   const cosformer::test::TemporaryFolder folder;
   io::write_safetensors(folder.path() / "state", to_bytes(whole.state()));
@@ -99,7 +101,7 @@ TEST(Trainer, GoesOnFromAnyStepBitForBit) {
   for (int i = 0; i < 3; ++i) losses.push_back(whole.step().loss);
   const NamedTensors expected = whole.state();
 
-  Trainer resumed(tiny_recipe(), tiny_sequences(500));
+  Trainer resumed(tiny_recipe(), tiny_sequences(500), alone);
   const io::Safetensors stored(folder.path() / "state");
   resumed.restore(stored.tensors(), 3, position, "x");
   for (const double loss : losses) EXPECT_EQ(resumed.step().loss, loss);
@@ -112,7 +114,7 @@ TEST(Trainer, GoesOnFromAnyStepBitForBit) {
 class NothingIsLeftOut : public testing::TestWithParam<const char*> {};
 
 TEST_P(NothingIsLeftOut, OrTheNextStepsDiffer) {
-  Trainer whole(tiny_recipe(), tiny_sequences(500));
+  Trainer whole(tiny_recipe(), tiny_sequences(500), alone);
   for (int i = 0; i < 3; ++i) whole.step();
   NamedTensors state = whole.state();
   for (auto& [name, tensor] : state) tensor = tensor.clone();
@@ -122,7 +124,7 @@ TEST_P(NothingIsLeftOut, OrTheNextStepsDiffer) {
   for (const auto& [name, tensor] : whole.state()) expected.push_back(tensor.clone());
 
   const std::string part = GetParam();
-  Trainer resumed(tiny_recipe(), tiny_sequences(500));
+  Trainer resumed(tiny_recipe(), tiny_sequences(500), alone);
   const NamedTensors fresh = resumed.state();
   for (std::size_t i = 0; i < state.size(); ++i) {
     if (state[i].first.starts_with(part)) state[i].second = fresh[i].second.clone();
@@ -143,10 +145,10 @@ INSTANTIATE_TEST_SUITE_P(Parts, NothingIsLeftOut,
                          [](const auto& info) { return info.param; });
 
 TEST(Trainer, AnotherModelsStateIsRefused) {
-  Trainer trainer(tiny_recipe(), tiny_sequences(500));
+  Trainer trainer(tiny_recipe(), tiny_sequences(500), alone);
   Recipe wider = tiny_recipe();
   wider.model.ffn_width = 64;
-  Trainer other(wider, tiny_sequences(500));
+  Trainer other(wider, tiny_sequences(500), alone);
   EXPECT_THROW(trainer.restore(to_bytes(other.state()), 1, 1, "x"), FormatError);
 }
 
@@ -156,7 +158,7 @@ TEST(Trainer, ALossThatIsNotFiniteStopsIt) {
   recipe.schedule.warmup_steps = 0;
   recipe.optimizer.weight_decay = 1e3;
   recipe.train.steps = 100;
-  Trainer trainer(recipe, tiny_sequences(500));
+  Trainer trainer(recipe, tiny_sequences(500), alone);
   const std::string error = cosformer::test::message_of<TrainingError>([&] {
     for (int i = 0; i < 100; ++i) trainer.step();
   });

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cosformer/error.h"
+#include "cosformer/nn/sequence_split.h"
 
 namespace cosformer::nn {
 
@@ -40,9 +41,10 @@ class MultiHeadAttentionImpl : public torch::nn::Module {
   /// kind than cosformer
   explicit MultiHeadAttentionImpl(const AttentionOptions& options);
 
-  /// @param x [B, T, width], T <= M
+  /// @param x [B, T, width], T <= M; of a split sequence this process's stretch
   /// @return [B, T, width]. Work O(T) but for softmax, O(T^2).
-  torch::Tensor forward(const torch::Tensor& x);
+  /// @throws ShapeError for a split sequence and softmax
+  torch::Tensor forward(const torch::Tensor& x, const SequenceSplit& split = {});
 
   /// The state before the first token, in the weights' dtype; S and z in float32 (float64 beside float64).
   AttentionState initial_state(int64_t batch) const;

@@ -26,9 +26,9 @@ class BlockImpl : public torch::nn::Module {
  public:
   explicit BlockImpl(const LanguageModelConfig& config);
 
-  /// @param x [B, T, width]
+  /// @param x [B, T, width]; of a split sequence this process's stretch
   /// @return [B, T, width]
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x, const SequenceSplit& split = {});
 
   AttentionState initial_state(int64_t batch) const { return attention_->initial_state(batch); }
   /// As MultiHeadAttentionImpl::advance.

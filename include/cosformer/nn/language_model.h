@@ -2,15 +2,26 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <vector>
 
 #include "cosformer/nn/block.h"
 #include "cosformer/nn/config.h"
+#include "cosformer/nn/sequence_split.h"
 
 namespace cosformer::nn {
 
 /// Targets of this value carry no loss.
 inline constexpr int64_t kNoTarget = -100;
+
+/// How a loss is computed.
+struct ForwardOptions {
+  double label_smoothing = 0;
+  /// What the sum of the targets' losses is divided by; none: their number.
+  std::optional<int64_t> divisor = {};
+  /// Where the tokens are stretches of longer sequences.
+  SequenceSplit split = {};
+};
 
 /// What decoding has to keep of B sequences that advance in step.
 struct DecoderState {
@@ -40,10 +51,11 @@ class LanguageModelImpl : public torch::nn::Module {
   /// @return logits [B, T, vocabulary_size] of the token that follows each
   torch::Tensor forward(const torch::Tensor& tokens);
 
-  /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none. Its gradients have
-  /// no second derivative.
-  /// @param tokens, targets [B, T]
-  torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets, double label_smoothing = 0);
+  /// Mean natural-log loss over the targets other than kNoTarget; NaN if there are none and no divisor is
+  /// given. Its gradients have no second derivative.
+  /// @param tokens, targets [B, T]; of split sequences this process's stretches
+  torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets,
+                     const ForwardOptions& options = {});
 
   /// The state before the first token, in the weights' dtype.
   DecoderState initial_state(int64_t batch) const;
@@ -67,7 +79,7 @@ class LanguageModelImpl : public torch::nn::Module {
  private:
   torch::Tensor embed(const torch::Tensor& tokens, int64_t begin);
   /// The input of the head, [B, T, width].
-  torch::Tensor hidden(const torch::Tensor& tokens);
+  torch::Tensor hidden(const torch::Tensor& tokens, const SequenceSplit& split = {});
   const torch::Tensor& head_weight() const;
 
   LanguageModelConfig config_;

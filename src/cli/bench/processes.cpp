@@ -8,30 +8,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
+#include "cli/own_arguments.h"
 #include "cosformer/error.h"
 
 namespace cosformer::cli {
-namespace {
-
-/// The program's arguments, without the chart that it is to draw itself.
-std::vector<std::string> own_arguments() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> arguments;
-  for (std::string argument; std::getline(file, argument, '\0');) {
-    if (argument == "--svg")
-      std::getline(file, argument, '\0');
-    else if (!argument.starts_with("--svg="))
-      arguments.push_back(argument);
-  }
-  if (arguments.empty()) throw IoError("/proc/self/cmdline: cannot be read");
-  return arguments;
-}
-
-}  // namespace
-
 TemporaryFile::TemporaryFile()
     : path_((std::filesystem::temp_directory_path() / "cosformer-bench-XXXXXX").string()) {
   const int file = mkstemp(path_.data());
@@ -65,9 +47,9 @@ std::vector<nlohmann::json> reports_of_processes(int count) {
   std::vector<nlohmann::json> reports;
   for (int i = 0; i < count; ++i) {
     const TemporaryFile file;
-    std::vector<std::string> arguments = own_arguments();
+    // This process draws the chart.
+    std::vector<std::string> arguments = own_arguments_without("--svg");
     arguments.insert(arguments.end(), {"--processes=1", "--json=" + file.path()});
-    arguments[0] = "/proc/self/exe";
     if (run_program(std::move(arguments), "/dev/null") != 0)
       throw std::runtime_error("bench: a process of the benchmark failed");
     std::ifstream text(file.path());

@@ -1,0 +1,193 @@
+#include "train/ranks/ranks.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <sstream>
+#include <thread>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "train/ranks/gloo.h"
+
+namespace cosformer::train {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::vector<uint8_t> bytes(const std::string& text) {
+  return {text.begin(), text.end()};
+}
+
+std::string text(const std::vector<uint8_t>& value) {
+  return {value.begin(), value.end()};
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string seconds(milliseconds time) {
+  std::ostringstream text;
+  text << static_cast<double>(time.count()) / 1000 << " s";
+  return text.str();
+}
+
+std::string store_name(const RankEnvironment& environment) {
+  return environment.address + ':' + std::to_string(environment.port);
+}
+
+c10::intrusive_ptr<c10d::Store> open_store(const RankEnvironment& environment, milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = environment.port;
+  options.isServer = environment.rank == 0 && !environment.has_agent_store;
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  if (environment.listener) {
+    options.masterListenFd = environment.listener;
+    options.useLibUV = false;
+  }
+  try {
+    return c10::make_intrusive<c10d::TCPStore>(environment.address, options);
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    if (options.isServer)
+      throw RankError(store_name(environment) + ": cannot listen: " + what.substr(0, what.find('\n')));
+    throw RankError(store_name(environment) + ": rank " + std::to_string(environment.rank) +
+                    " expected rank 0 to answer there (MASTER_ADDR, MASTER_PORT), got none within " +
+                    seconds(timeout));
+  }
+}
+
+}  // namespace
+
+void RankGroup::sum(torch::Tensor tensor) {
+  begin_sum(std::move(tensor))->waitAndThrow();
+}
+
+c10::intrusive_ptr<c10::ivalue::Future> RankGroup::begin_sum(torch::Tensor tensor) {
+  std::vector<torch::Tensor> tensors{std::move(tensor)};
+  return watch_.guard(group_->allreduce(tensors));
+}
+
+std::vector<torch::Tensor> RankGroup::gather(const torch::Tensor& tensor) {
+  std::vector<torch::Tensor> own{tensor.contiguous()};
+  std::vector<std::vector<torch::Tensor>> all(1);
+  for (int64_t i = 0; i < count(); ++i) all[0].push_back(torch::empty_like(own[0]));
+  gathered_bytes_ += static_cast<int64_t>(own[0].nbytes());
+  wait(group_->allgather(all, own));
+  return all[0];
+}
+
+void RankGroup::broadcast(torch::Tensor tensor) {
+  std::vector<torch::Tensor> tensors{std::move(tensor)};
+  wait(group_->broadcast(tensors));
+}
+
+std::string RankGroup::broadcast(std::string bytes) {
+  torch::Tensor size = torch::tensor(static_cast<int64_t>(bytes.size()));
+  broadcast(size);
+  bytes.resize(static_cast<std::size_t>(size.item<int64_t>()));
+  if (!bytes.empty())
+    broadcast(torch::from_blob(bytes.data(), {static_cast<int64_t>(bytes.size())}, torch::kUInt8));
+  return bytes;
+}
+
+Ranks::Ranks(const RankEnvironment& environment, milliseconds timeout)
+    : environment_(environment), timeout_(timeout), server_(open_store(environment, timeout)) {
+  // A launcher's store outlives the attempts.
+  const auto of_attempt = [&](c10::intrusive_ptr<c10d::Store> store) {
+    return c10::make_intrusive<c10d::PrefixStore>("cosformer/" + std::to_string(environment.attempt),
+                                                  std::move(store));
+  };
+  store_ = of_attempt(server_);
+  meet();
+  watch_ =
+      std::make_unique<Watch>(of_attempt(server_->clone()), store_name(environment), hosts_, rank(), timeout);
+  add_group("all", rank(), count());
+}
+
+Ranks::~Ranks() {
+  if (watch_ && watch_->failed()) {
+    // Their threads wait for a rank that does not answer; the process ends without them.
+    for (const auto& group : groups_) c10::raw::intrusive_ptr::incref(group->group().get());
+    c10::raw::intrusive_ptr::incref(server_.get());
+    watch_.reset();
+    return;
+  }
+  watch_.reset();
+  try {
+    store_->add("left", 1);
+    // The store is gone for all when rank 0 ends.
+    const auto end = std::chrono::steady_clock::now() + timeout_;
+    while (is_first() && !environment_.has_agent_store && store_->add("left", 0) < count() &&
+           std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(milliseconds(10));
+  } catch (const std::exception&) {
+    // Whoever kept the store has gone already.
+  }
+}
+
+void Ranks::meet() {
+  const auto key = [](int64_t rank) { return "host/" + std::to_string(rank); };
+  std::vector<std::string> keys;
+  for (int64_t other = 0; other < count(); ++other) keys.push_back(key(other));
+  try {
+    store_->set(key(rank()), bytes(host_name()));
+    store_->wait(keys, timeout_);
+    for (const auto& value : store_->multiGet(keys)) hosts_.push_back(text(value));
+  } catch (const std::exception& error) {
+    std::string missing;
+    for (int64_t other = 0; other < count(); ++other) {
+      if (!store_->check({key(other)})) missing += (missing.empty() ? "" : ", ") + std::to_string(other);
+    }
+    if (missing.empty()) throw RankError(store_name(environment_) + ": " + error.what());
+    throw RankError("expected " + std::to_string(count()) + " ranks at " + store_name(environment_) +
+                    ", got none within " + seconds(timeout_) + " of rank " + missing);
+  }
+}
+
+RankGroup& Ranks::add_group(const std::string& name, int64_t rank, int64_t count) {
+  try {
+    groups_.push_back(
+        std::make_unique<RankGroup>(gloo_group(c10::make_intrusive<c10d::PrefixStore>(name, store_), rank,
+                                               count, environment_.address, environment_.port),
+                                    *watch_));
+  } catch (const std::exception& error) {
+    watch_->explain(error.what());
+  }
+  return *groups_.back();
+}
+
+RankGroup& Ranks::part(int64_t size, const std::string& name) {
+  return add_group(name + '/' + std::to_string(rank() / size), rank() % size, size);
+}
+
+void Ranks::require_equal(const std::string& what, const std::string& mine) {
+  const std::string first = all().broadcast(mine);
+  std::string difference;
+  if (first != mine) {
+    std::istringstream of_first(first), own(mine);
+    std::string expected, got;
+    do {
+      if (!std::getline(of_first, expected)) expected = "nothing";
+      if (!std::getline(own, got)) got = "nothing";
+    } while (expected == got);
+    difference = "rank " + std::to_string(rank()) + " on " + host(rank()) + ": " + what + ": expected " +
+                 expected + " as rank 0 has, got " + got;
+  }
+  // All learn of the first that differs.
+  torch::Tensor first_different = torch::tensor(difference.empty() ? count() : rank());
+  for (const torch::Tensor& of_rank : all().gather(first_different))
+    first_different = at::minimum(first_different, of_rank);
+  const int64_t who = first_different.item<int64_t>();
+  if (who == count()) return;
+  const std::string key = "difference/" + what;
+  if (who == rank()) store_->set(key, bytes(difference));
+  store_->wait({key}, timeout_);
+  throw RankError(text(store_->get(key)));
+}
+
+}  // namespace cosformer::train
