@@ -1,11 +1,11 @@
 #include "io/chart.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <string_view>
 
+#include "io/chart_path.h"
 #include "io/xml_text.h"
 
 namespace cosformer::io {
@@ -22,6 +22,7 @@ text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu S
 .page{fill:#ffffff}.grid{stroke:#e7e9ec}.axis{stroke:#aab1b9}
 .line{fill:none;stroke:currentColor;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .fine{stroke-width:1.2}.dashed{stroke-dasharray:6 5}.lead{fill:none;stroke:currentColor;stroke-opacity:.45}
+.band{fill:currentColor;fill-opacity:.18;stroke:none}
 .mark{fill:currentColor;stroke:#ffffff;stroke-width:1.5}
 .c0{color:#1f6fd6}.c1{color:#d9601f}.c2{color:#138a68}.c3{color:#8250c8}
 .c4{color:#c53a78}.c5{color:#8c7400}.c6{color:#0e8ba3}.c7{color:#6c737c}
@@ -34,48 +35,20 @@ text{fill:#a3acb6}.title,.name{fill:#eceff2}.page{fill:#15181c}.grid{stroke:#2a2
 </style>
 )";
 
-std::string number(double value) {
-  char text[48];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 1);
-  return std::string(text, end.ptr);
-}
-
 std::string text_at(double x, double y, std::string_view attributes, const std::string& text) {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" " + std::string(attributes) + ">" +
+  return "<text x=\"" + pixel_text(x) + "\" y=\"" + pixel_text(y) + "\" " + std::string(attributes) + ">" +
          xml_text(text) + "</text>\n";
 }
 
 std::string line(double x1, double y1, double x2, double y2, std::string_view kind) {
-  return "<line class=\"" + std::string(kind) + "\" x1=\"" + number(x1) + "\" y1=\"" + number(y1) +
-         "\" x2=\"" + number(x2) + "\" y2=\"" + number(y2) + "\"/>\n";
+  return "<line class=\"" + std::string(kind) + "\" x1=\"" + pixel_text(x1) + "\" y1=\"" + pixel_text(y1) +
+         "\" x2=\"" + pixel_text(x2) + "\" y2=\"" + pixel_text(y2) + "\"/>\n";
 }
 
 /// Width in pixels of text in a wide sans-serif font of 12.5 pixels; fonts are the reader's, so this errs
 /// upwards.
 double text_width(const std::string& text) {
   return 7.4 * static_cast<double>(code_points(text));
-}
-
-/// A run of points without a gap, in pixels.
-using Stretch = std::vector<ChartPoint>;
-
-/// Keeps of each pixel column the first, lowest, highest and last point.
-Stretch thinned(const Stretch& points) {
-  if (points.size() < 4 * kWidth) return points;
-  Stretch kept;
-  for (std::size_t begin = 0; begin < points.size();) {
-    std::size_t end = begin, lowest = begin, highest = begin;
-    for (; end < points.size() && std::floor(points[end].x) == std::floor(points[begin].x); ++end) {
-      if (points[end].y < points[lowest].y) lowest = end;
-      if (points[end].y > points[highest].y) highest = end;
-    }
-    std::vector<std::size_t> chosen = {begin, lowest, highest, end - 1};
-    std::sort(chosen.begin(), chosen.end());
-    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-    for (const std::size_t i : chosen) kept.push_back(points[i]);
-    begin = end;
-  }
-  return kept;
 }
 
 /// One chart being drawn: axes, then text in the order of the page.
@@ -103,6 +76,11 @@ class Drawing {
   bool placeable(const ChartPoint& p) const {
     return drawable(chart_.x_scale, p.x) && drawable(chart_.y_scale, p.y);
   }
+  bool placeable(const ChartBand& b) const {
+    return placeable(ChartPoint{b.x, b.low}) && placeable(ChartPoint{b.x, b.high});
+  }
+  ChartPoint pixels(const ChartPoint& p) const { return {x_->pixel(p.x), y_->pixel(p.y)}; }
+  ChartBand pixels(const ChartBand& b) const { return {x_->pixel(b.x), y_->pixel(b.low), y_->pixel(b.high)}; }
 
   bool has_points() const {
     return std::any_of(chart_.series.begin(), chart_.series.end(), [&](const ChartSeries& s) {
@@ -136,6 +114,11 @@ class Drawing {
         x_high = std::max(x_high, p.x);
         y_low = std::min(y_low, p.y);
         y_high = std::max(y_high, p.y);
+      }
+      for (const ChartBand& b : s.band) {
+        if (!placeable(b)) continue;
+        y_low = std::min(y_low, b.low);
+        y_high = std::max(y_high, b.high);
       }
     }
     // A line that begins close to zero, as steps do, is read better from zero.
@@ -171,11 +154,13 @@ class Drawing {
                      "class=\"name\" text-anchor=\"middle\"", chart_.x_title);
   }
 
-  std::vector<Stretch> stretches(const ChartSeries& s) const {
-    std::vector<Stretch> all(1);
-    for (const ChartPoint& p : s.points) {
+  /// What can be placed, in pixels, cut where something cannot.
+  template <class T>
+  std::vector<std::vector<T>> stretches(const std::vector<T>& points) const {
+    std::vector<std::vector<T>> all(1);
+    for (const T& p : points) {
       if (placeable(p)) {
-        all.back().push_back({x_->pixel(p.x), y_->pixel(p.y)});
+        all.back().push_back(pixels(p));
       } else if (!all.back().empty()) {
         all.emplace_back();
       }
@@ -188,18 +173,17 @@ class Drawing {
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
       const ChartSeries& s = chart_.series[i];
       body_ += "<g class=\"" + color(i, s) + "\"><title>" + xml_text(s.name) + "</title>\n";
-      for (const Stretch& stretch : stretches(s)) {
-        std::string path;
-        for (const ChartPoint& p : thinned(stretch)) {
-          path.append(path.empty() ? "M" : "L").append(number(p.x)).append(" ").append(number(p.y));
-        }
-        if (stretch.size() == 1) path += "h0";  // a lone point shows as its round cap
+      for (const auto& stretch : stretches(s.band)) {
+        body_ += "<path class=\"band\" d=\"" + band_path(stretch) + "\"/>\n";
+      }
+      for (const auto& stretch : stretches(s.points)) {
         const std::string kind =
             std::string(s.dashed ? " dashed" : "") + (stretch.size() > kMostBoldPoints ? " fine" : "");
-        body_ += "<path class=\"line" + kind + "\" d=\"" + path + "\"/>\n";
+        body_ += "<path class=\"line" + kind + "\" d=\"" + line_path(stretch) + "\"/>\n";
         if (s.points.size() > kMostMarkedPoints) continue;
         for (const ChartPoint& p : stretch) {
-          body_ += "<circle class=\"mark\" cx=\"" + number(p.x) + "\" cy=\"" + number(p.y) + "\" r=\"4\"/>\n";
+          body_ += "<circle class=\"mark\" cx=\"" + pixel_text(p.x) + "\" cy=\"" + pixel_text(p.y) +
+                   "\" r=\"4\"/>\n";
         }
       }
       body_ += "</g>\n";
@@ -215,7 +199,7 @@ class Drawing {
     };
     std::vector<Name> names;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const std::vector<Stretch> all = stretches(chart_.series[i]);
+      const auto all = stretches(chart_.series[i].points);
       if (!all.empty()) names.push_back({i, all.back().back(), all.back().back().y});
     }
     std::stable_sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.y < b.y; });
@@ -259,13 +243,14 @@ std::string to_svg(const std::vector<Chart>& charts) {
   std::string body;
   for (const Chart& chart : charts) {
     const Drawing drawing(chart);
-    body += "<g transform=\"translate(0 " + number(height) + ")\">\n" + drawing.body() + "</g>\n";
+    body += "<g transform=\"translate(0 " + pixel_text(height) + ")\">\n" + drawing.body() + "</g>\n";
     height += drawing.height();
   }
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " + number(height) +
-         "\" width=\"" + number(kWidth) + "\" height=\"" + number(height) + "\" role=\"img\">\n<title>" +
-         xml_text(charts.empty() ? "" : charts.front().title) + "</title>\n" + std::string(kStyle) +
-         "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n" + body + "</svg>\n";
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + pixel_text(kWidth) + " " +
+         pixel_text(height) + "\" width=\"" + pixel_text(kWidth) + "\" height=\"" + pixel_text(height) +
+         "\" role=\"img\">\n<title>" + xml_text(charts.empty() ? "" : charts.front().title) + "</title>\n" +
+         std::string(kStyle) + "<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n" + body +
+         "</svg>\n";
 }
 
 }  // namespace cosformer::io

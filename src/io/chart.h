@@ -14,11 +14,17 @@ struct ChartPoint {
   double x = 0, y = 0;
 };
 
+/// From `low` to `high` at x.
+struct ChartBand {
+  double x = 0, low = 0, high = 0;
+};
+
 struct ChartSeries {
   std::string name;
   std::vector<ChartPoint> points;  ///< by ascending x; a point without a place on an axis (NaN) leaves a gap
   std::optional<int> color;        ///< colours are numbered from 0 and repeat; none: the series' own number
   bool dashed = false;
+  std::vector<ChartBand> band = {};  ///< a shade behind the line, by ascending x; gaps as in points
 };
 
 struct Chart {

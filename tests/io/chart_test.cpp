@@ -162,6 +162,36 @@ TEST(Chart, NamesAtTheLinesEndsDoNotOverlap) {
   for (std::size_t i = 1; i < heights.size(); ++i) EXPECT_GE(heights[i] - heights[i - 1], 17);
 }
 
+TEST(Chart, ABandReachesFromLowToHighAndLeavesGaps) {
+  Chart chart = chart_of({{0, 5}, {1, 5}, {2, 5}, {3, 5}});
+  chart.series[0].band = {{0, 0, 10}, {1, 4, 6}, {2, kNaN, kNaN}, {3, 5, 5}};
+  const std::string svg = to_svg(chart);
+  EXPECT_EQ(occurrences(svg, "<path class=\"band\""), 2U);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+  // The axis takes the band in, so its first place spans the plot's height of 340 pixels.
+  const std::size_t d = svg.find("d=\"M", svg.find("class=\"band\"")) + 4;
+  const std::string path = svg.substr(d, svg.find('"', d) - d);
+  double x = 0, high = 0, low = 0;
+  ASSERT_EQ(std::sscanf(path.c_str(), "%lf %lf", &x, &high), 2);
+  ASSERT_EQ(std::sscanf(path.c_str() + path.rfind('L') + 1, "%lf %lf", &x, &low), 2);
+  EXPECT_NEAR(low - high, 340, 0.2);
+}
+
+TEST(Chart, ABandOfManyPlacesKeepsItsExtremes) {
+  Chart chart = chart_of({{0, 0}, {99'999, 0}});
+  for (int i = 0; i < 100'000; ++i) chart.series[0].band.push_back({double(i), -1, i == 50'000 ? 10.0 : 1.0});
+  const std::string svg = to_svg(chart);
+  EXPECT_LT(svg.size(), 60'000U);
+  double top = 1e9;
+  const std::size_t begin = svg.find("d=\"M", svg.find("class=\"band\"")), end = svg.find('Z', begin);
+  for (std::size_t at = begin; at < end; at = svg.find(' ', at + 1)) {
+    double y = 0;
+    if (svg[at] == ' ' && std::sscanf(svg.c_str() + at, "%lf", &y) == 1) top = std::min(top, y);
+  }
+  const std::size_t grid = svg.find("y1=\"", svg.rfind("class=\"grid\""));
+  EXPECT_NEAR(top, std::stod(svg.substr(grid + 4)), 0.2) << "10 is the uppermost tick";
+}
+
 TEST(XmlText, ReplacesWhatIsNotUtf8OrForbidden) {
   EXPECT_EQ(xml_text("é"), "é");
   EXPECT_EQ(xml_text(std::string("a\x01z", 3)), "a\xEF\xBF\xBDz");
