@@ -13,8 +13,4 @@ namespace cosformer::io {
 void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// Makes renames and new names in a folder last through a power failure.
-/// @throws IoError
-void sync_folder(const std::filesystem::path& folder);
-
 }  // namespace cosformer::io

@@ -180,14 +180,15 @@ Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
   }
 }
 
-void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+SafetensorsParts::SafetensorsParts(const std::string& file, const std::vector<TensorBytes>& tensors,
+                                   const std::map<std::string, std::string>& metadata)
+    : header_(kLengthBytes, '\0') {
   Json header = Json::object();
   if (!metadata.empty()) header[kMetadata] = metadata;
   uint64_t offset = 0;
   for (const TensorBytes& tensor : tensors) {
     uint64_t bytes = 0;
-    const std::string place = path.string() + ": " + shown(tensor.name) + ": ";
+    const std::string place = file + ": " + shown(tensor.name) + ": ";
     if (!byte_count(tensor.dtype, tensor.shape, bytes) || bytes != tensor.bytes.size()) {
       throw FormatError(place + "expected the bytes of " + tensor.dtype + ' ' + shown(tensor.shape) +
                         ", got " + std::to_string(tensor.bytes.size()));
@@ -202,17 +203,20 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
   try {
     text = header.dump();
   } catch (const Json::exception&) {
-    throw FormatError(path.string() + ": expected names and metadata in UTF-8, got other bytes");
+    throw FormatError(file + ": expected names and metadata in UTF-8, got other bytes");
   }
   text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  std::string file(kLengthBytes, '\0');
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
-    file[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i));
+    header_[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i));
   }
-  file += text;
-  std::vector<std::span<const std::byte>> parts = {std::as_bytes(std::span(file))};
-  for (const TensorBytes& tensor : tensors) parts.push_back(tensor.bytes);
-  write_file(path, parts);
+  header_ += text;
+  parts_ = {std::as_bytes(std::span(header_))};
+  for (const TensorBytes& tensor : tensors) parts_.push_back(tensor.bytes);
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  write_file(path, SafetensorsParts(path.string(), tensors, metadata).parts());
 }
 
 }  // namespace cosformer::io

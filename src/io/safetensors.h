@@ -42,8 +42,27 @@ class Safetensors {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes beside the file and renames (atomic_file.h). Equal tensors and metadata give equal bytes.
-/// @throws IoError; FormatError if the bytes of a tensor do not fit its dtype and shape, or two have one name
+/// A file of tensors: its header, and then their bytes in their order. Equal tensors and metadata give equal
+/// bytes.
+class SafetensorsParts {
+ public:
+  /// @throws FormatError if the bytes of a tensor do not fit its dtype and shape, or two have one name;
+  ///   it begins with `file`
+  SafetensorsParts(const std::string& file, const std::vector<TensorBytes>& tensors,
+                   const std::map<std::string, std::string>& metadata = {});
+  SafetensorsParts(const SafetensorsParts&) = delete;
+  SafetensorsParts& operator=(const SafetensorsParts&) = delete;
+
+  /// They last as long as this and the tensors.
+  const std::vector<std::span<const std::byte>>& parts() const { return parts_; }
+
+ private:
+  std::string header_;
+  std::vector<std::span<const std::byte>> parts_;
+};
+
+/// Writes beside the file and renames (atomic_file.h).
+/// @throws IoError; FormatError as above
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -15,9 +15,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kManifest = "manifest.json";
 
+Json size_and_checksum(const std::vector<std::span<const std::byte>>& parts) {
+  std::size_t size = 0;
+  uint64_t crc = 0;
+  for (const auto part : parts) {
+    size += part.size();
+    crc = crc64(part, crc);
+  }
+  return {{"bytes", size}, {"crc64", crc64_text(crc)}};
+}
+
 std::string checksum(const Json& json) {
   const std::string text = json.dump();
-  return crc64_text(std::as_bytes(std::span(text)));
+  return crc64_text(crc64(std::as_bytes(std::span(text))));
 }
 
 /// The manifest without its own checksum, which fits.
@@ -38,13 +48,10 @@ Json read(const std::filesystem::path& path) {
 
 }  // namespace
 
-void write_manifest(const std::filesystem::path& checkpoint, const std::vector<std::string>& files) {
+void write_manifest(const std::filesystem::path& checkpoint, const std::vector<CheckpointFile>& files) {
   Json json;
   json["format_version"] = kCheckpointVersion;
-  for (const std::string& name : files) {
-    const io::MappedFile file(checkpoint / name);
-    json["files"][name] = {{"bytes", file.bytes().size()}, {"crc64", crc64_text(file.bytes())}};
-  }
+  for (const CheckpointFile& file : files) json["files"][file.name] = size_and_checksum(file.parts);
   json["crc64"] = checksum(json);
   io::write_file(checkpoint / kManifest, json.dump(2) + '\n');
 }
@@ -59,7 +66,7 @@ void check_manifest(const std::filesystem::path& checkpoint, const std::vector<s
   }
   for (const std::string& name : files) {
     const io::MappedFile file(checkpoint / name);
-    const Json got = {{"bytes", file.bytes().size()}, {"crc64", crc64_text(file.bytes())}};
+    const Json got = size_and_checksum({file.bytes()});
     const Json expected = json.value("files", Json::object()).value(name, Json());
     if (got != expected) {
       throw FormatError((checkpoint / name).string() + ": expected " + expected.dump() + ", got " +

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,16 @@ class NewerFormat : public FormatError {
   using FormatError::FormatError;
 };
 
+/// A file of a checkpoint, its parts one after another.
+struct CheckpointFile {
+  std::string name;
+  std::vector<std::span<const std::byte>> parts;
+};
+
 /// manifest.json of a checkpoint's folder: format version, size and checksum of the files, and a checksum of
-/// all that.
+/// all that. What counts is what was to be written, not what is found in the folder.
 /// @throws IoError
-void write_manifest(const std::filesystem::path& checkpoint, const std::vector<std::string>& files);
+void write_manifest(const std::filesystem::path& checkpoint, const std::vector<CheckpointFile>& files);
 
 /// @throws IoError; FormatError naming the first file that differs; NewerFormat
 void check_manifest(const std::filesystem::path& checkpoint, const std::vector<std::string>& files);

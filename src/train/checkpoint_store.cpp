@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "cosformer/error.h"
 #include "io/atomic_file.h"
 #include "io/descriptor.h"
+#include "io/folder.h"
 #include "train/checkpoint_manifest.h"
 
 namespace cosformer::train {
@@ -18,79 +18,117 @@ constexpr const char* kTensors = "state.safetensors";
 constexpr const char* kState = "state.json";
 constexpr std::string_view kPrefix = "step-";
 
-/// Calls that report errors as IoError of the folder concerned.
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) io::fail(folder, "create", error.value());
+/// ".step-00000100" of "step-00000100", in the same folder.
+fs::path hidden(const fs::path& checkpoint) {
+  return checkpoint.parent_path() / ('.' + checkpoint.filename().string());
 }
 
-void remove_tree(const fs::path& folder) {
+/// The names in a folder; none where it is absent.
+std::vector<std::string> names(const fs::path& folder) {
+  std::vector<std::string> names;
   std::error_code error;
-  fs::remove_all(folder, error);
-  if (error) io::fail(folder, "remove", error.value());
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) io::fail(folder, "read", error.value());
+  return names;
+}
+
+/// Takes the digits at the front of a text; none if there are none.
+std::optional<int64_t> take_number(std::string_view& text) {
+  int64_t number = 0;
+  const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc() || number < 0) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+  return number;
 }
 
 }  // namespace
 
-fs::path CheckpointStore::path(int64_t step) const {
-  const std::string digits = std::to_string(step);
-  return folder_ /
-         (std::string(kPrefix) + std::string(8 - std::min<std::size_t>(8, digits.size()), '0') + digits);
+fs::path CheckpointStore::path(Entry entry) const {
+  const std::string digits = std::to_string(entry.step);
+  const std::string zeros(8 - std::min<std::size_t>(8, digits.size()), '0');
+  const std::string edition = entry.edition == 1 ? "" : '.' + std::to_string(entry.edition);
+  return folder_ / (std::string(kPrefix) + zeros + digits + edition);
+}
+
+std::vector<CheckpointStore::Entry> CheckpointStore::entries() const {
+  std::vector<Entry> entries;
+  for (const std::string& name : names(folder_)) {
+    std::string_view text = name;
+    if (!text.starts_with(kPrefix)) continue;
+    text.remove_prefix(kPrefix.size());
+    const auto step = take_number(text);
+    std::optional<int64_t> edition = 1;
+    if (text.starts_with('.')) {
+      text.remove_prefix(1);
+      edition = take_number(text);
+    }
+    if (step && edition && text.empty()) entries.push_back({*step, *edition});
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
 }
 
 std::vector<int64_t> CheckpointStore::steps() const {
   std::vector<int64_t> steps;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    int64_t step = 0;
-    const auto [stop, failed] =
-        std::from_chars(name.data() + std::min(kPrefix.size(), name.size()), name.data() + name.size(), step);
-    if (name.starts_with(kPrefix) && failed == std::errc() && stop == name.data() + name.size()) {
-      steps.push_back(step);
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) io::fail(folder_, "read", error.value());
-  std::sort(steps.begin(), steps.end());
+  for (const Entry entry : entries()) steps.push_back(entry.step);
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
   return steps;
+}
+
+void CheckpointStore::hide(Entry entry) const {
+  io::rename_path(path(entry), hidden(path(entry)));
+}
+
+void CheckpointStore::remove_hidden() const {
+  std::vector<std::string> hidden = names(folder_);
+  std::erase_if(hidden,
+                [](const std::string& name) { return !name.starts_with('.' + std::string(kPrefix)); });
+  if (hidden.empty()) return;
+  io::sync_folder(folder_);  // Else a name could return from before it was hidden, when parts are gone.
+  for (const std::string& name : hidden) io::remove_tree(folder_ / name);
 }
 
 void CheckpointStore::save(int64_t step, const std::vector<io::TensorBytes>& tensors,
                            const std::string& state) const {
-  make_folder(folder_);
-  const fs::path beside = folder_ / ".partial";
-  remove_tree(beside);
+  io::make_folder(folder_);
+  remove_hidden();
+  const std::vector<Entry> others = entries();
+  Entry entry{step, 1};
+  for (const Entry other : others) {
+    if (other.step == step) entry.edition = other.edition + 1;
+  }
+  const fs::path place = path(entry), beside = hidden(place);
   try {
-    make_folder(beside);
-    io::write_safetensors(beside / kTensors, tensors);
-    io::write_file(beside / kState, state);
-    write_manifest(beside, {kTensors, kState});
-    // One of the same step is there only where it was damaged and an earlier one used.
-    remove_tree(path(step));
-    if (std::rename(beside.c_str(), path(step).c_str()) != 0) io::fail(path(step), "create", errno);
+    io::make_folder(beside);
+    const io::SafetensorsParts file((beside / kTensors).string(), tensors);
+    const std::vector<CheckpointFile> files = {{kTensors, file.parts()},
+                                               {kState, {std::as_bytes(std::span(state))}}};
+    for (const auto& [name, parts] : files) io::write_file(beside / name, parts);
+    write_manifest(beside, files);
+    io::rename_path(beside, place);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(beside, ignored);
     throw;
   }
   io::sync_folder(folder_);
-  std::vector<int64_t> kept = steps();
-  std::erase_if(kept, [&](int64_t other) {
-    if (other > step) remove_tree(path(other));
-    return other > step;
-  });
-  for (; static_cast<int64_t>(kept.size()) > keep_; kept.erase(kept.begin())) remove_tree(path(kept.front()));
+  std::size_t kept = 1;
+  for (auto other = others.rbegin(); other != others.rend(); ++other) {
+    if (other->step >= step || static_cast<int64_t>(++kept) > keep_) hide(*other);
+  }
+  remove_hidden();
 }
 
 std::optional<StoredCheckpoint> CheckpointStore::load_newest(
     const std::function<void(const std::string&)>& on_damage) const {
-  const std::vector<int64_t> all = steps();
-  for (auto step = all.rbegin(); step != all.rend(); ++step) {
-    const fs::path checkpoint = path(*step);
+  const std::vector<Entry> all = entries();
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
+    const fs::path checkpoint = path(*entry);
     try {
       check_manifest(checkpoint, {kTensors, kState});
-      return StoredCheckpoint{*step, std::string(io::MappedFile(checkpoint / kState).text()),
+      return StoredCheckpoint{entry->step, std::string(io::MappedFile(checkpoint / kState).text()),
                               io::Safetensors(checkpoint / kTensors)};
     } catch (const NewerFormat&) {
       throw;

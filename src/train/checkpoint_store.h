@@ -13,7 +13,9 @@
 ///   state.safetensors  the tensors
 ///   state.json         everything else
 ///   manifest.json      format version, size and CRC-64 of both files, and a CRC-64 of its own
-/// A checkpoint is written in a folder beside its place, synced and renamed: it is whole or absent.
+/// One that takes the place of another of the same step is step-00000100.2/, and so on. A folder whose name
+/// begins with a dot is not yet or no longer a checkpoint: it is written there, synced and renamed, and
+/// renamed before it is removed. So one is whole or absent, whenever the process or the machine stops.
 namespace cosformer::train {
 
 /// The newest version of the format, the only one so far.
@@ -31,9 +33,9 @@ class CheckpointStore {
   /// @param keep    how many of the last to keep, at least 1
   CheckpointStore(std::filesystem::path folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {}
 
-  /// Then removes all later ones, which a run that went on from an earlier step has made void, and the
-  /// oldest.
-  /// @throws IoError; every checkpoint that was there before is still there, unless it is of the same step
+  /// Then removes one of the same step, all later ones, which a run that went on from an earlier step has
+  /// made void, and the oldest.
+  /// @throws IoError; every checkpoint that was there before, or this one, is there
   void save(int64_t step, const std::vector<io::TensorBytes>& tensors, const std::string& state) const;
 
   /// The newest checkpoint that is whole, none where there is no checkpoint at all.
@@ -45,7 +47,14 @@ class CheckpointStore {
   std::vector<int64_t> steps() const;
 
  private:
-  std::filesystem::path path(int64_t step) const;
+  struct Entry {
+    int64_t step, edition;
+    auto operator<=>(const Entry&) const = default;
+  };
+  std::vector<Entry> entries() const;
+  std::filesystem::path path(Entry entry) const;
+  void hide(Entry entry) const;
+  void remove_hidden() const;
 
   std::filesystem::path folder_;
   int64_t keep_;

@@ -34,8 +34,8 @@ static_assert(std::endian::native == std::endian::little);
 
 }  // namespace
 
-uint64_t crc64(std::span<const std::byte> bytes) {
-  uint64_t crc = ~uint64_t{0};
+uint64_t crc64(std::span<const std::byte> bytes, uint64_t before) {
+  uint64_t crc = ~before;
   for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
     uint64_t word = 0;
     std::memcpy(&word, bytes.data(), 8);
@@ -50,8 +50,7 @@ uint64_t crc64(std::span<const std::byte> bytes) {
   return ~crc;
 }
 
-std::string crc64_text(std::span<const std::byte> bytes) {
-  const uint64_t crc = crc64(bytes);
+std::string crc64_text(uint64_t crc) {
   std::string text;
   for (int digit = 15; digit >= 0; --digit) text += "0123456789abcdef"[(crc >> (4 * digit)) & 0xF];
   return text;

@@ -1,14 +1,12 @@
 #include "train/metrics_file.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "io/atomic_file.h"
+#include "io/folder.h"
 #include "io/mapped_file.h"
 
 namespace cosformer::train {
@@ -34,19 +32,16 @@ const std::filesystem::path& cut(const std::filesystem::path& path, int64_t last
 }  // namespace
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, int64_t last_step)
-    : path_(path), file_(cut(path, last_step), O_WRONLY | O_APPEND | O_CREAT, "open") {}
+    : file_(cut(path, last_step), O_WRONLY | O_APPEND | O_CREAT, "open") {
+  io::sync_folder(io::folder_of(path));
+}
 
 void MetricsFile::write(const nlohmann::ordered_json& line) {
-  const std::string text = line.dump() + '\n';
-  for (std::string_view left = text; !left.empty();) {
-    const ssize_t written = ::write(file_.get(), left.data(), left.size());
-    if (written < 0 && errno != EINTR) io::fail(path_, "write", errno);
-    left.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
+  file_.write(line.dump() + '\n');
 }
 
 void MetricsFile::sync() {
-  if (::fsync(file_.get()) != 0) io::fail(path_, "sync", errno);
+  file_.sync();
 }
 
 }  // namespace cosformer::train

@@ -22,7 +22,6 @@ class MetricsFile {
   void sync();
 
  private:
-  std::filesystem::path path_;
   io::Descriptor file_;
 };
 

@@ -8,6 +8,7 @@
 #include "cosformer/nn/model_folder.h"
 #include "io/atomic_file.h"
 #include "io/build_info.h"
+#include "io/folder.h"
 #include "io/mapped_file.h"
 #include "train/machine.h"
 
@@ -17,9 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path& made(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) io::fail(folder, "create", error.value());
+  io::make_folder(folder);
   return folder;
 }
 
@@ -59,7 +58,7 @@ void RunFolder::begin(const Recipe& recipe, const data::Tokenizer& tokenizer) co
   io::write_file(path_ / "recipe.toml", to_toml(recipe));
   nn::save_config(recipe.model, path_);
   tokenizer.save(path_);
-  made(path_ / "best");
+  io::make_folder(path_ / "best");
   write_run_record(recipe.threads);
 }
 

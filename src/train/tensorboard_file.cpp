@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 
-#include "io/descriptor.h"
+#include "io/folder.h"
 
 namespace cosformer::train {
 namespace {
@@ -89,9 +88,7 @@ std::string text_value(const std::string& text) {
 }
 
 fs::path new_path(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) io::fail(folder, "create", error.value());
+  io::make_folder(folder);
   // Readers take files in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -127,8 +124,7 @@ void TensorBoardFile::replace_others() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path_.parent_path(), error)) {
     if (entry.path() == path_ || !entry.path().filename().string().starts_with(kPrefix)) continue;
-    fs::remove(entry.path(), error);
-    if (error) io::fail(entry.path(), "remove", error.value());
+    io::remove_tree(entry.path());
   }
   if (error) io::fail(path_.parent_path(), "read", error.value());
 }
@@ -139,11 +135,7 @@ void TensorBoardFile::write_event(std::string_view event) {
   record.append(event);
   record += bytes_of(masked_crc32c(event));
   // One write a record, so that a reader beside never sees one that is mixed with another.
-  for (std::string_view left = record; !left.empty();) {
-    const ssize_t written = ::write(file_.get(), left.data(), left.size());
-    if (written < 0 && errno != EINTR) io::fail(path_, "write", errno);
-    left.remove_prefix(static_cast<std::size_t>(written > 0 ? written : 0));
-  }
+  file_.write(record);
 }
 
 }  // namespace cosformer::train

@@ -140,10 +140,5 @@ TEST_F(AtomicFile, RefusesWhatIsNoFile) {
   EXPECT_EQ(names_in(folder_), (Names{"folder", "pipe"}));
 }
 
-TEST_F(AtomicFile, SyncsAFolder) {
-  EXPECT_NO_THROW(sync_folder(folder_));
-  EXPECT_NE(test::message_of<IoError>([&] { sync_folder(folder_ / "none"); }), "no error");
-}
-
 }  // namespace
 }  // namespace cosformer::io

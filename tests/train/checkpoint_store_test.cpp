@@ -1,5 +1,6 @@
 #include "train/checkpoint_store.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
@@ -21,6 +22,12 @@ class Store : public testing::Test {
               "{\"step\": " + std::to_string(step) + "}");
   }
   fs::path folder() const { return temporary_.path() / "checkpoints"; }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder())) names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
   fs::path file(const std::string& step, const std::string& name) const {
     return folder() / ("step-" + step) / name;
   }
@@ -109,7 +116,7 @@ TEST_F(Store, ANewerFormatIsRefusedByName) {
   manifest.erase("crc64");
   manifest["format_version"] = kCheckpointVersion + 1;
   const std::string text = manifest.dump();
-  manifest["crc64"] = crc64_text(std::as_bytes(std::span(text)));
+  manifest["crc64"] = crc64_text(crc64(std::as_bytes(std::span(text))));
   overwrite(path, manifest.dump());
   const std::string error = test::message_of<FormatError>([&] { load(); });
   EXPECT_NE(error.find("manifest.json: expected format version 1"), std::string::npos) << error;
@@ -128,15 +135,34 @@ TEST_F(Store, WhatARunWentBackBehindIsRemoved) {
   EXPECT_EQ(load(), 2);
 }
 
+TEST_F(Store, OneOfTheSameStepTakesItsPlace) {
+  save(1);
+  const std::vector<float> values = {2, 2, 2};
+  for (const std::string edition : {".2", ".3"}) {
+    CheckpointStore(folder(), 3).save(1, {{"again", "F32", {3}, std::as_bytes(std::span(values))}}, edition);
+    EXPECT_TRUE(fs::exists(file("00000001" + edition, "state.json")));
+    EXPECT_EQ(CheckpointStore(folder(), 3).steps(), std::vector<int64_t>{1});
+    const auto loaded =
+        CheckpointStore(folder(), 3).load_newest([](const std::string& line) { ADD_FAILURE() << line; });
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->state, edition);
+    EXPECT_EQ(loaded->tensors.tensors().at(0).name, "again");
+  }
+  save(2, 1);
+  EXPECT_EQ(names(), std::vector<std::string>{"step-00000002"});
+}
+
 TEST_F(Store, AnUnfinishedOneIsNoCheckpoint) {
   save(1);
-  fs::create_directories(folder() / ".partial");
-  overwrite(folder() / ".partial" / "state.json", "{}");
-  overwrite(folder() / "step-x", "");
+  fs::create_directories(folder() / ".step-00000007");
+  overwrite(folder() / ".step-00000007" / "state.json", "{}");
+  for (const char* other : {"step-x", "step-", "step-3.", "step--3", "step-3.2x", ".other"})
+    overwrite(folder() / other, "");
   EXPECT_EQ(load(), 1);
   save(2);
-  EXPECT_FALSE(fs::exists(folder() / ".partial"));
   EXPECT_EQ(CheckpointStore(folder(), 3).steps(), (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(names(), (std::vector<std::string>{".other", "step-", "step--3", "step-00000001", "step-00000002",
+                                               "step-3.", "step-3.2x", "step-x"}));
 }
 
 }  // namespace

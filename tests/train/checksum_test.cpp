@@ -11,7 +11,8 @@ std::span<const std::byte> bytes(std::string_view text) {
 
 TEST(Crc64, HasThePublishedCheckValue) {
   EXPECT_EQ(crc64(bytes("123456789")), 0x995DC9BBDF1939FA);
-  EXPECT_EQ(crc64_text(bytes("123456789")), "995dc9bbdf1939fa");
+  EXPECT_EQ(crc64_text(0x995DC9BBDF1939FA), "995dc9bbdf1939fa");
+  EXPECT_EQ(crc64_text(0xF), "000000000000000f");
   EXPECT_EQ(crc64({}), 0U);
 }
 
@@ -30,6 +31,13 @@ TEST(Crc64, EightBytesAStepAreAsGoodAsOne) {
   for (int i = 0; i < 40; ++i) {
     EXPECT_EQ(crc64(bytes(text)), slow_crc64(text)) << i;
     text += static_cast<char>(37 * i + 11);
+  }
+}
+
+TEST(Crc64, GoesOnAfterAnyCut) {
+  const std::string_view text = "a text of more than eight bytes";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    EXPECT_EQ(crc64(bytes(text.substr(cut)), crc64(bytes(text.substr(0, cut)))), crc64(bytes(text))) << cut;
   }
 }
 

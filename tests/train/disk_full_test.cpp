@@ -39,7 +39,7 @@ TEST_F(FullDisk, TheLastCheckpointStaysWhole) {
   const std::string error = test::message_of<IoError>([&] { save(2, 200'000); });
   EXPECT_NE(error.find("No space left on device"), std::string::npos) << error;
   EXPECT_EQ(newest(), 1);
-  EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints" / ".partial"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints" / ".step-00000002"));
   // Room again: the next one is saved.
   save(3, 100'000);
   EXPECT_EQ(newest(), 3);
