@@ -1,13 +1,18 @@
 // cosformer data: prepares text for training.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
+#include "data/make_shards.h"
 #include "io/xml_text.h"
 
 namespace cosformer::cli {
@@ -48,12 +53,64 @@ void add_corpus(CLI::App& data) {
   verb->callback([flags] { run_corpus(*flags); });
 }
 
+struct ShardFlags {
+  std::string source, output, format = "bytes";
+  std::vector<std::string> splits;
+  int64_t shard_tokens = data::kShardTokens;
+  int workers = 0;
+};
+
+void run_shard(const ShardFlags& flags) {
+  if (flags.source.empty()) throw UsageError("source: expected a folder, got an empty name");
+  if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
+  data::ShardRequest request = {flags.source, data::parse_format(flags.format), flags.splits,
+                                flags.shard_tokens};
+  if (request.splits.empty()) request.splits = data::splits_of_text(request.source, request.format);
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const data::ShardsMade made =
+      data::make_shards(request, flags.workers > 0 ? flags.workers : cores, flags.output,
+                        [&](std::size_t done, std::size_t all) {
+                          if (terminal)
+                            std::fprintf(stderr, "\rshard %zu of %zu%s", done, all, done == all ? "\n" : "");
+                        });
+  for (const auto& split : made.splits) {
+    std::printf("%s/%s: %lld tokens in %zu shard%s\n", flags.output.c_str(), split.split.c_str(),
+                static_cast<long long>(split.tokens), split.shards, split.shards == 1 ? "" : "s");
+  }
+  if (made.kept > 0) std::printf("%zu of an earlier run kept\n", made.kept);
+  std::printf("vocabulary: %lld\n", static_cast<long long>(made.vocabulary_size));
+}
+
+void add_shard(CLI::App& data) {
+  auto* verb = data.add_subcommand("shard", "make token shards of a text, for data.format = shards");
+  auto flags = std::make_shared<ShardFlags>();
+  verb->add_option("source", flags->source, "folder of the text, as data.path is for the format")->required();
+  verb->add_option("--output", flags->output,
+                   "folder to write; one with shards of the same text is gone on with")
+      ->required();
+  verb->add_option("--format", flags->format, "bytes or wikitext")
+      ->check(CLI::IsMember({"bytes", "wikitext"}))
+      ->capture_default_str();
+  verb->add_option("--split", flags->splits,
+                   "train, valid, test, or several of them; default those that are there")
+      ->check(CLI::IsMember({"train", "valid", "test"}))
+      ->delimiter(',');
+  verb->add_option("--shard_tokens", flags->shard_tokens, "tokens of a shard, but of the last one")
+      ->check(CLI::Range(int64_t{1} << 10, int64_t{1} << 40))
+      ->capture_default_str();
+  verb->add_option("--workers", flags->workers, "threads; default the cores at hand")
+      ->check(CLI::Range(1, 1024));
+  verb->callback([flags] { run_shard(*flags); });
+}
+
 }  // namespace
 
 void add_data(CLI::App& app) {
   auto* data = app.add_subcommand("data", "prepare text for training");
   data->require_subcommand(1);
   add_corpus(*data);
+  add_shard(*data);
 }
 
 }  // namespace cosformer::cli

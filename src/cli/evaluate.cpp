@@ -37,10 +37,10 @@ void run(const Flags& flags) {
   model->check_positions(0, std::min(length, sequences.predicted()));
   const double loss = train::evaluate(model, sequences, recipe.train.batch_size);
   nlohmann::ordered_json line = {{"split", flags.split}, {"loss", loss}, {"tokens", sequences.predicted()}};
-  if (format == data::Format::kBytes) {
-    line["bits_per_byte"] = loss / std::numbers::ln2;
-  } else {
+  if (tokenizer.vocabulary()) {
     line["perplexity"] = std::exp(loss);
+  } else {
+    line["bits_per_byte"] = loss / std::numbers::ln2;
   }
   std::printf("%s\n", line.dump().c_str());
 }

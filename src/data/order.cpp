@@ -35,9 +35,13 @@ std::vector<int64_t> epoch_permutation(int64_t count, uint64_t seed, int64_t epo
 int64_t SequenceOrder::at(int64_t place) {
   if (place / count_ != epoch_) {
     epoch_ = place / count_;
-    permutation_ = epoch_permutation(count_, seed_, epoch_);
+    if (count_ <= kMostInTable) {
+      table_ = epoch_permutation(count_, seed_, epoch_);
+    } else {
+      keyed_.emplace(count_, seed_, epoch_);
+    }
   }
-  return permutation_[static_cast<std::size_t>(place % count_)];
+  return keyed_ ? keyed_->at(place % count_) : table_[static_cast<std::size_t>(place % count_)];
 }
 
 }  // namespace cosformer::data

@@ -9,7 +9,8 @@ namespace cosformer::data {
 Format parse_format(std::string_view name) {
   if (name == "bytes") return Format::kBytes;
   if (name == "wikitext") return Format::kWikitext;
-  throw FormatError("data.format: expected bytes | wikitext, got \"" + std::string(name) + '"');
+  if (name == "shards") return Format::kShards;
+  throw FormatError("data.format: expected bytes | wikitext | shards, got \"" + std::string(name) + '"');
 }
 
 std::filesystem::path split_file(const std::filesystem::path& folder, Format format,

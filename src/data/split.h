@@ -4,18 +4,19 @@
 #include <string>
 #include <string_view>
 
-/// Text in a folder, a file a split.
+/// Data in a folder.
 namespace cosformer::data {
 
 enum class Format {
   kBytes,     ///< {train,valid,test}.txt; a token is a byte
   kWikitext,  ///< wiki.{train,valid,test}.tokens or {train,valid,test}.txt; words, and an <eos> for each line
+  kShards,    ///< what `cosformer data shard` has made of either
 };
 
-/// @throws FormatError if the name is neither "bytes" nor "wikitext"
+/// @throws FormatError if the name is none of "bytes", "wikitext" and "shards"
 Format parse_format(std::string_view name);
 
-/// The file of a split: the first that exists of those that the format allows.
+/// The file of a split of a text: the first that exists of those that the format allows.
 /// @param split "train", "valid" or "test"
 /// @throws IoError naming the files that were looked for
 std::filesystem::path split_file(const std::filesystem::path& folder, Format format,

@@ -1,17 +1,41 @@
 #include "data/tokenizer.h"
 
+#include <utility>
+
+#include "cosformer/error.h"
+#include "data/shard_index.h"
 #include "data/words.h"
+#include "io/checksum.h"
 #include "io/mapped_file.h"
 
 namespace cosformer::data {
+namespace {
+
+Tokenizer of_shards(const std::filesystem::path& folder) {
+  const ShardIndex index = ShardIndex::load(folder);
+  if (index.tokenizer == Format::kBytes) return {};
+  Vocabulary vocabulary = Vocabulary::load(folder);
+  const std::string text = vocabulary.text(),
+                    checksum = io::crc64_text(io::crc64(std::as_bytes(std::span(text))));
+  if (checksum != index.vocabulary_checksum) {
+    throw FormatError((folder / kVocabularyFile).string() + ": expected checksum " +
+                      index.vocabulary_checksum + " as index.json says, got " + checksum);
+  }
+  return Tokenizer(std::move(vocabulary));
+}
+
+}  // namespace
 
 Tokenizer Tokenizer::of_data(const std::filesystem::path& folder, Format format) {
   if (format == Format::kBytes) return {};
+  if (format == Format::kShards) return of_shards(folder);
   return Tokenizer(Vocabulary::of_text(io::MappedFile(split_file(folder, format, "train")).text()));
 }
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder, Format format) {
   if (format == Format::kBytes) return {};
+  // The vocabulary alone tells which kind of shards it was.
+  if (format == Format::kShards && !std::filesystem::exists(folder / kVocabularyFile)) return {};
   return Tokenizer(Vocabulary::load(folder));
 }
 

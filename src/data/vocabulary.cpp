@@ -1,6 +1,7 @@
 #include "data/vocabulary.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cosformer/error.h"
 #include "data/words.h"
@@ -8,12 +9,6 @@
 #include "io/mapped_file.h"
 
 namespace cosformer::data {
-namespace {
-
-constexpr const char* kFile = "vocabulary.txt";
-
-}  // namespace
-
 Vocabulary::Vocabulary(std::vector<std::string> words) : words_(std::move(words)) {
   for (std::size_t i = 0; i < words_.size(); ++i) tokens_.emplace(words_[i], static_cast<int64_t>(i));
   end_of_line_ = tokens_.at(std::string(kEndOfLine));
@@ -21,26 +16,19 @@ Vocabulary::Vocabulary(std::vector<std::string> words) : words_(std::move(words)
 }
 
 Vocabulary Vocabulary::of_text(std::string_view text) {
-  std::unordered_map<std::string_view, std::size_t> places;
-  std::vector<std::pair<std::string_view, int64_t>> counts;
-  const auto count = [&](std::string_view word, int64_t times) {
-    const auto [place, is_new] = places.emplace(word, counts.size());
-    if (is_new) counts.emplace_back(word, 0);
-    counts[place->second].second += times;
-  };
-  for_each_word_of_file(text, [&](std::string_view word) { count(word, 1); });
-  count(kEndOfLine, 0);
-  count(kUnknown, 0);
-  std::stable_sort(counts.begin(), counts.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  std::vector<std::string> words;
-  words.reserve(counts.size());
-  for (const auto& [word, times] : counts) words.emplace_back(word);
-  return Vocabulary(std::move(words));
+  WordCounts counts;
+  for_each_word_of_file(text, [&](std::string_view word) { counts.add(word); });
+  return of_counts(std::move(counts));
+}
+
+Vocabulary Vocabulary::of_counts(WordCounts counts) {
+  counts.add(kEndOfLine, 0);
+  counts.add(kUnknown, 0);
+  return Vocabulary(counts.by_frequency());
 }
 
 Vocabulary Vocabulary::load(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kFile;
+  const std::filesystem::path file = folder / kVocabularyFile;
   const io::MappedFile mapped(file);
   std::string_view text = mapped.text();
   std::vector<std::string> words;
@@ -66,10 +54,14 @@ Vocabulary Vocabulary::load(const std::filesystem::path& folder) {
   return Vocabulary(std::move(words));
 }
 
-void Vocabulary::save(const std::filesystem::path& folder) const {
+std::string Vocabulary::text() const {
   std::string text;
   for (const std::string& word : words_) text += word + '\n';
-  io::write_file(folder / kFile, text);
+  return text;
+}
+
+void Vocabulary::save(const std::filesystem::path& folder) const {
+  io::write_file(folder / kVocabularyFile, text());
 }
 
 int64_t Vocabulary::token(std::string_view word) const {

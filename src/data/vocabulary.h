@@ -7,7 +7,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/word_counts.h"
+
 namespace cosformer::data {
+
+inline constexpr const char* kVocabularyFile = "vocabulary.txt";
 
 /// Words and their numbers. <eos> and <unk> are among them.
 class Vocabulary {
@@ -15,11 +19,14 @@ class Vocabulary {
   /// The words of a text (words.h), the most frequent first and equals in the order of their first
   /// occurrence; where the text lacks <unk>, it comes last.
   static Vocabulary of_text(std::string_view text);
+  static Vocabulary of_counts(WordCounts counts);
 
   /// vocabulary.txt in `folder`: one word a line, the first has number 0.
   /// @throws IoError; FormatError if a word is empty, repeated or holds a space, or <eos> or <unk> is missing
   static Vocabulary load(const std::filesystem::path& folder);
   void save(const std::filesystem::path& folder) const;
+  /// What vocabulary.txt holds.
+  std::string text() const;
 
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
   const std::string& word(int64_t token) const { return words_.at(static_cast<std::size_t>(token)); }

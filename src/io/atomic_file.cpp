@@ -5,35 +5,42 @@
 
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "cosformer/error.h"
-#include "io/descriptor.h"
 #include "io/folder.h"
 
 namespace cosformer::io {
 
 namespace fs = std::filesystem;
 
-void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
+NewFile::NewFile(fs::path path) : path_(std::move(path)), beside_(path_) {
   std::error_code error;
-  const auto type = fs::status(path, error).type();
+  const auto type = fs::status(path_, error).type();
   if (type != fs::file_type::regular && type != fs::file_type::not_found && type != fs::file_type::none) {
-    throw IoError(path.string() +
+    throw IoError(path_.string() +
                   ": expected a file, got something else");  // Renaming would replace a device.
   }
-  fs::path beside = path;
-  beside += ".partial-" + std::to_string(::getpid());
-  try {
-    Descriptor file(beside, O_WRONLY | O_CREAT | O_TRUNC, "create");
-    for (const std::span<const std::byte> bytes : parts) file.write(bytes);
-    file.sync();
-    file.close();
-    rename_path(beside, path);
-  } catch (...) {
-    ::unlink(beside.c_str());
-    throw;
-  }
-  sync_folder(folder_of(path));
+  beside_ += ".partial-" + std::to_string(::getpid());
+  file_.emplace(beside_, O_WRONLY | O_CREAT | O_TRUNC, "create");
+}
+
+NewFile::~NewFile() {
+  if (!beside_.empty()) ::unlink(beside_.c_str());
+}
+
+void NewFile::take_place() {
+  file_->sync();
+  file_->close();
+  rename_path(beside_, path_);
+  beside_.clear();
+  sync_folder(folder_of(path_));
+}
+
+void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
+  NewFile file(path);
+  for (const std::span<const std::byte> bytes : parts) file.write(bytes);
+  file.take_place();
 }
 
 void write_file(const fs::path& path, std::string_view text) {

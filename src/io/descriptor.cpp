@@ -33,6 +33,16 @@ void Descriptor::write(std::span<const std::byte> bytes) {
   }
 }
 
+void Descriptor::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path_, "write", errno);
+    offset += static_cast<uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
 void Descriptor::sync() {
   if (::fsync(file_) != 0) fail(path_, "sync", errno);
 }

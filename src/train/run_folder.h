@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "data/tokenizer.h"
-#include "train/folder_lock.h"
+#include "io/folder_lock.h"
 #include "train/recipe.h"
 
 namespace cosformer::train {
@@ -32,7 +32,7 @@ class RunFolder {
 
  private:
   std::filesystem::path path_;
-  FolderLock lock_;
+  io::FolderLock lock_;
 };
 
 }  // namespace cosformer::train

@@ -39,5 +39,30 @@ TEST_F(DataCorpus, TellsWrongUseFromWrongFiles) {
   EXPECT_THROW(run({"data", "corpus", write("empty", ""), "--output", output}), FormatError);
 }
 
+TEST_F(DataCorpus, ShardsAText) {
+  write("text/train.txt", std::string(5000, 'a'));
+  write("text/valid.txt", std::string(100, 'b'));
+  run({"data", "shard", folder_ / "text", "--output", folder_ / "out", "--shard_tokens", "2000", "--split",
+       "train,valid", "--workers", "3"});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out/train/shard-00002.tokens"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out/valid/shard-00000.tokens"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out/index.json"));
+}
+
+TEST_F(DataCorpus, TellsWrongFlagsOfShardFromWrongFiles) {
+  const std::string text = write("text/train.txt", "text").parent_path(), output = folder_ / "out";
+  EXPECT_THROW(run({"data", "shard", text}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", "--output", output}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--format", "shards"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--shard_tokens", "0"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--workers", "0"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--split", "dev"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", "", "--output", output}), UsageError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", ""}), UsageError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--split", "test"}), IoError);
+  EXPECT_THROW(run({"data", "shard", folder_ / "none", "--output", output}), IoError);
+  EXPECT_FALSE(std::filesystem::exists(output));
+}
+
 }  // namespace
 }  // namespace cosformer::cli

@@ -64,6 +64,7 @@ TEST(Split, BytesAreTokens) {
 TEST(Format, HasTwoNames) {
   EXPECT_EQ(parse_format("bytes"), Format::kBytes);
   EXPECT_EQ(parse_format("wikitext"), Format::kWikitext);
+  EXPECT_EQ(parse_format("shards"), Format::kShards);
   EXPECT_THROW(parse_format("words"), FormatError);
 }
 

@@ -67,6 +67,22 @@ TEST_F(AtomicFile, JoinsParts) {
   EXPECT_EQ(test::read_text(folder_ / "file"), a + b);
 }
 
+TEST_F(AtomicFile, IsThereOnceItTakesItsPlace) {
+  const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
+  {
+    NewFile file(folder_ / "file");
+    file.write(bytes("????two"));
+    file.write(bytes("three"));
+    file.write_at(0, bytes("one "));
+    EXPECT_FALSE(fs::exists(folder_ / "file"));
+    file.take_place();
+  }
+  EXPECT_EQ(test::read_text(folder_ / "file"), "one twothree");
+  { NewFile(folder_ / "file").write(bytes("given up")); }
+  EXPECT_EQ(test::read_text(folder_ / "file"), "one twothree");
+  EXPECT_EQ(names_in(folder_), Names{"file"});
+}
+
 TEST_F(AtomicFile, TakesANameWithoutAFolder) {
   const fs::path before = fs::current_path();
   fs::current_path(folder_);

@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
+#include "io/checksum.h"
 #include "support/errors.h"
 #include "support/temporary_folder.h"
-#include "train/checksum.h"
 
 namespace cosformer::train {
 namespace {
@@ -116,7 +116,7 @@ TEST_F(Store, ANewerFormatIsRefusedByName) {
   manifest.erase("crc64");
   manifest["format_version"] = kCheckpointVersion + 1;
   const std::string text = manifest.dump();
-  manifest["crc64"] = crc64_text(crc64(std::as_bytes(std::span(text))));
+  manifest["crc64"] = io::crc64_text(io::crc64(std::as_bytes(std::span(text))));
   overwrite(path, manifest.dump());
   const std::string error = test::message_of<FormatError>([&] { load(); });
   EXPECT_NE(error.find("manifest.json: expected format version 1"), std::string::npos) << error;

@@ -3,10 +3,10 @@
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
+#include "io/folder_lock.h"
 #include "support/errors.h"
 #include "support/temporary_folder.h"
 #include "train/evaluation.h"
-#include "train/folder_lock.h"
 #include "train/tiny_recipe.h"
 #include "train/train.h"
 #include "train/trainer.h"
@@ -285,7 +285,7 @@ TEST_F(Runs, OnAnotherMachineSayThatBitsMayDiffer) {
 
 TEST_F(Runs, ShareNoFolder) {
   fs::create_directories(path("run"));
-  const FolderLock other(path("run"));
+  const io::FolderLock other(path("run"));
   EXPECT_EQ(error<IoError>(), path("run").string() + ": another run is writing in this folder");
 }
 

@@ -1,10 +1,10 @@
-#include "train/checksum.h"
+#include "io/checksum.h"
 
 #include <array>
 #include <bit>
 #include <cstring>
 
-namespace cosformer::train {
+namespace cosformer::io {
 namespace {
 
 constexpr uint64_t kReflectedPolynomial = 0xC96C5795D7870F42;
@@ -56,4 +56,4 @@ std::string crc64_text(uint64_t crc) {
   return text;
 }
 
-}  // namespace cosformer::train
+}  // namespace cosformer::io

@@ -4,7 +4,7 @@
 
 #include "io/descriptor.h"
 
-namespace cosformer::train {
+namespace cosformer::io {
 
 /// One process at a time writes in a folder. The lock ends with the object, and with the process however it
 /// ends.
@@ -14,7 +14,7 @@ class FolderLock {
   explicit FolderLock(const std::filesystem::path& folder);
 
  private:
-  io::Descriptor folder_;
+  Descriptor folder_;
 };
 
-}  // namespace cosformer::train
+}  // namespace cosformer::io

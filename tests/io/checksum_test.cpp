@@ -1,8 +1,8 @@
-#include "train/checksum.h"
+#include "io/checksum.h"
 
 #include <gtest/gtest.h>
 
-namespace cosformer::train {
+namespace cosformer::io {
 namespace {
 
 std::span<const std::byte> bytes(std::string_view text) {
@@ -52,4 +52,4 @@ TEST(Crc64, EveryBitCounts) {
 }
 
 }  // namespace
-}  // namespace cosformer::train
+}  // namespace cosformer::io

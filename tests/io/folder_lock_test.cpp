@@ -1,4 +1,4 @@
-#include "train/folder_lock.h"
+#include "io/folder_lock.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "support/errors.h"
 #include "support/temporary_folder.h"
 
-namespace cosformer::train {
+namespace cosformer::io {
 namespace {
 
 TEST(FolderLock, IsHeldByOneAtATime) {
@@ -47,4 +47,4 @@ TEST(FolderLock, NeedsAFolder) {
 }
 
 }  // namespace
-}  // namespace cosformer::train
+}  // namespace cosformer::io
