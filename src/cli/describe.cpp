@@ -13,6 +13,7 @@
 #include "cosformer/nn/model_folder.h"
 #include "data/tokenizer.h"
 #include "train/run_folder.h"
+#include "train/scaling.h"
 
 namespace cosformer::cli {
 namespace {
@@ -26,11 +27,10 @@ std::string with_unit(double value, const char* unit, double base) {
 
 void describe(const nn::LanguageModelConfig& config, const train::Recipe& recipe) {
   const int64_t rows = recipe.train.batch_size, length = recipe.train.sequence_length;
-  const int64_t copies = (recipe.optimizer.kind == "nag" ? 1 : 2) + (recipe.train.average_decay > 0 ? 1 : 0);
   const nn::ParameterCounts parameters = nn::parameters(config);
   const nn::Operations forward = nn::forward_operations(config, length);
   const nn::Operations training = nn::training_operations(config, length);
-  const nn::TrainingMemory memory = nn::training_memory(config, rows, length, copies);
+  const nn::TrainingMemory memory = nn::training_memory(config, train::training_size(recipe, rows, length));
   std::printf("%s, %lld layers, width %lld, %lld heads, vocabulary %lld, T = %lld\n\n",
               config.attention.c_str(), static_cast<long long>(config.layers),
               static_cast<long long>(config.width), static_cast<long long>(config.heads),
@@ -53,7 +53,7 @@ void describe(const nn::LanguageModelConfig& config, const train::Recipe& recipe
   sizes.add({"weights, gradients, moments", bytes(memory.weights + memory.gradients + memory.moments)});
   sizes.add({"activations of " + std::to_string(rows) + " x " + std::to_string(length) + " tokens",
              bytes(memory.activations)});
-  sizes.add({"a training step", bytes(memory.total())});
+  sizes.add({"a training step, at most", bytes(memory.peak)});
   sizes.add({"decoder state of one sequence", bytes(nn::decoder_state_bytes(config, length))});
   std::printf("%s", sizes.text().c_str());
 }

@@ -14,6 +14,7 @@
 #include "data/tokens.h"
 #include "train/evaluation.h"
 #include "train/run_folder.h"
+#include "train/set_up.h"
 
 namespace cosformer::cli {
 namespace {
@@ -35,7 +36,8 @@ void run(const Flags& flags) {
   const int64_t length = flags.sequence_length > 0 ? flags.sequence_length : recipe.train.sequence_length;
   const data::Sequences sequences(data::read_split(path, format, flags.split, tokenizer, 2), length);
   model->check_positions(0, std::min(length, sequences.predicted()));
-  const double loss = train::evaluate(model, sequences, recipe.train.batch_size);
+  const double loss =
+      train::evaluate(model, sequences, recipe.train.batch_size, train::forward_options(recipe).precision);
   nlohmann::ordered_json line = {{"split", flags.split}, {"loss", loss}, {"tokens", sequences.predicted()}};
   if (tokenizer.vocabulary()) {
     line["perplexity"] = std::exp(loss);

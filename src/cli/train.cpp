@@ -13,12 +13,13 @@
 #include "train/ranks/environment.h"
 #include "train/ranks/launcher.h"
 #include "train/recipe.h"
+#include "train/replay.h"
 
 namespace cosformer::cli {
 namespace {
 
 struct Flags {
-  std::string recipe, output;
+  std::string recipe, output, replay;
   int64_t ranks = 1;
   train::TrainOptions options;
 };
@@ -45,6 +46,11 @@ void launch(int64_t ranks, const train::Recipe& recipe) {
 }
 
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
+  if (!flags.replay.empty()) {
+    if (!arguments.empty()) throw UsageError("--replay: expected nothing else, got " + arguments.front());
+    std::printf("%s\n", train::replay(flags.replay).c_str());
+    return;
+  }
   if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
   const train::Recipe recipe = train::read_recipe(flags.recipe, overrides(arguments));
   if (flags.ranks > 1) return launch(flags.ranks, recipe);
@@ -66,13 +72,17 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
 void add_train(CLI::App& app) {
   auto* verb = app.add_subcommand("train", "train a model by a recipe");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("recipe", flags->recipe, "TOML file")->required();
-  verb->add_option("--output", flags->output, "folder of the run")->required();
+  auto* recipe = verb->add_option("recipe", flags->recipe, "TOML file");
+  auto* output = verb->add_option("--output", flags->output, "folder of the run");
   verb->add_option("--ranks", flags->ranks, "processes on this machine that train together")
       ->check(CLI::Range(1, 1024));
   verb->add_flag("--resume", flags->options.resume, "continue the run in the folder, if there is one");
   verb->add_option("--init", flags->options.initial_model,
                    "folder of a model whose weights the run begins with, where they fit");
+  verb->add_option("--replay", flags->replay,
+                   "instead: repeat a step that was set aside, a file in a run's folder")
+      ->excludes(recipe)
+      ->excludes(output);
   verb->add_flag_callback(
       "--help-keys",
       [] {
@@ -82,7 +92,13 @@ void add_train(CLI::App& app) {
       "print the recipe's keys and exit");
   verb->allow_extras();
   verb->footer("--KEY=VALUE overrides a key of the recipe, such as --train.steps=100.");
-  verb->callback([flags, verb] { run(*flags, verb->remaining()); });
+  verb->callback([flags, verb] {
+    if (flags->replay.empty()) {
+      if (flags->recipe.empty()) throw UsageError("recipe is required");
+      if (verb->count("--output") == 0) throw UsageError("--output is required");
+    }
+    run(*flags, verb->remaining());
+  });
 }
 
 }  // namespace cosformer::cli

@@ -6,6 +6,7 @@
 #include "cosformer/nn/config.h"
 #include "cosformer/ops/attention.h"
 #include "nn/initial_weights.h"
+#include "nn/inspection.h"
 #include "nn/split_attention.h"
 
 namespace cosformer::nn {
@@ -64,7 +65,10 @@ torch::Tensor MultiHeadAttentionImpl::features(const torch::Tensor& projected) c
 }
 
 torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
-  const torch::Tensor q = features(query_(x)), k = features(key_(x)), v = split_heads(value_(x));
+  const InspectedPart part("attention");
+  const torch::Tensor q = features(inspected("query", query_(x)));
+  const torch::Tensor k = features(inspected("key", key_(x)));
+  const torch::Tensor v = split_heads(inspected("value", value_(x)));
   torch::Tensor mixed;
   if (options_.kind == "softmax") {
     if (split.is_split()) throw ShapeError("attention: softmax has no state by which sequences can be split");
@@ -76,7 +80,7 @@ torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const Sequ
   } else {
     mixed = ops::attention(q, k, v, options_.horizon, true, {.feature_map = feature_map(options_.kind)});
   }
-  return output_(mixed.reshape(x.sizes()));
+  return inspected("output", output_(inspected("", mixed.reshape(x.sizes()))));
 }
 
 AttentionState MultiHeadAttentionImpl::initial_state(int64_t batch) const {

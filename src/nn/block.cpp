@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nn/initial_weights.h"
+#include "nn/inspection.h"
 
 namespace cosformer::nn {
 namespace {
@@ -22,7 +23,10 @@ FeedForwardImpl::FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, d
 }
 
 torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
-  return down_(gate_ ? at::silu(gate_(x)) * up_(x) : at::gelu(up_(x)));
+  const InspectedPart part("ffn");
+  const torch::Tensor gate = gate_ ? at::silu(inspected("gate", gate_(x))) : torch::Tensor();
+  const torch::Tensor up = inspected("up", up_(x));
+  return inspected("down", down_(inspected("", gate_ ? gate * up : at::gelu(up))));
 }
 
 BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropout) {
@@ -42,11 +46,15 @@ BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropou
 }
 
 torch::Tensor BlockImpl::add_ffn(const torch::Tensor& x) {
-  return x + at::dropout(ffn_(ffn_norm_(x)), dropout_, is_training());
+  const torch::Tensor ffn = ffn_(inspected("ffn_norm", ffn_norm_(x)));
+  return inspected("", x + at::dropout(ffn, dropout_, is_training()));
 }
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
-  return add_ffn(x + at::dropout(attention_(attention_norm_(x), split), dropout_, is_training()));
+  // A statement of its own: what attention read is free before the feed-forward layers begin.
+  const torch::Tensor y = x + at::dropout(attention_(inspected("attention_norm", attention_norm_(x)), split),
+                                          dropout_, is_training());
+  return add_ffn(y);
 }
 
 torch::Tensor BlockImpl::advance(const torch::Tensor& x, AttentionState& state) {

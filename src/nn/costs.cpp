@@ -1,7 +1,5 @@
 #include "cosformer/nn/costs.h"
 
-#include "nn/head_chunk.h"
-
 namespace cosformer::nn {
 namespace {
 
@@ -13,22 +11,6 @@ int64_t ffn_matrices(const LanguageModelConfig& config) {
 int64_t state_size(const LanguageModelConfig& config) {
   const int64_t states = config.horizon ? 2 : 1, head_width = config.width / config.heads;
   return config.heads * states * head_width * (head_width + 1);
-}
-
-/// Floats a token that autograd keeps in one block for backward.
-int64_t block_activations(const LanguageModelConfig& config) {
-  const int64_t w = config.width, f = config.ffn_width;
-  // Inputs and outputs of both norms; query, key, value and mixed values; per head a denominator or
-  // log-sum-exp.
-  int64_t floats = 4 * w + 4 * w + config.heads;
-  if (config.attention == "linear") {
-    floats += 2 * w;  // elu keeps its inputs beside the features that the operator keeps
-  }
-  floats += config.ffn == "swiglu" ? 4 * f : 2 * f;
-  if (config.dropout > 0) {
-    floats += 2 * w;
-  }
-  return floats;
 }
 
 }  // namespace
@@ -67,23 +49,6 @@ Operations training_operations(const LanguageModelConfig& config, int64_t length
       .ffn = 3 * forward.ffn,
       .head = 3 * forward.head,
   };
-}
-
-TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length,
-                               int64_t copies) {
-  const int64_t weights = 4 * parameters(config).total(), tokens = rows * length;
-  const int64_t w = config.width, v = config.vocabulary_size;
-  // The final norm's input and output, and the output's gradient.
-  int64_t token = config.layers * block_activations(config) + 3 * w;
-  if (config.dropout > 0) {
-    token += w;
-  }
-  // Logits and probabilities of a chunk, and the gradient of the head's matrix until it is added up.
-  const int64_t head = 2 * v * head_chunk_rows(tokens, v) + v * w;
-  return {.weights = weights,
-          .gradients = weights,
-          .moments = copies * weights,
-          .activations = 4 * (tokens * token + head)};
 }
 
 int64_t decoder_state_bytes(const LanguageModelConfig& config, int64_t length) {

@@ -3,9 +3,12 @@
 #include <cmath>
 #include <sstream>
 
+#include "nn/autocast.h"
 #include "nn/head_loss.h"
 #include "nn/initial_weights.h"
+#include "nn/inspection.h"
 #include "nn/positions.h"
+#include "nn/recompute.h"
 
 namespace cosformer::nn {
 namespace {
@@ -76,13 +79,17 @@ const torch::Tensor& LanguageModelImpl::head_weight() const {
   return head_ ? head_->weight : embedding_->weight;
 }
 
-torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens, const SequenceSplit& split) {
+torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens, const SequenceSplit& split,
+                                        bool recompute_blocks) {
   check_tokens(tokens, "tokens", 2, "[B, T]");
-  torch::Tensor x = embed(tokens, split.index * tokens.size(1));
-  for (const auto& block : *blocks_) {
-    x = block->as<Block>()->forward(x, split);
+  torch::Tensor x = inspected("embedding", embed(tokens, split.index * tokens.size(1)));
+  for (std::size_t i = 0; i < blocks_->size(); ++i) {
+    const InspectedPart part("blocks." + std::to_string(i));
+    const auto block = blocks_->ptr<BlockImpl>(i);
+    const auto forward = [block, split](const torch::Tensor& input) { return block->forward(input, split); };
+    x = recompute_blocks ? recompute(forward, x, block->parameters()) : forward(x);
   }
-  return norm_(x);
+  return inspected("norm", norm_(x));
 }
 
 torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
@@ -98,8 +105,13 @@ torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::
             << targets.sizes();
     throw ShapeError(message.str());
   }
-  return head_loss(hidden(tokens, options.split).flatten(0, 1), head_weight(), targets.flatten(),
-                   options.label_smoothing, options.divisor);
+  const bool rounded = options.precision == Precision::kBfloat16;
+  const Autocast autocast(rounded ? torch::kBFloat16 : autocast_dtype());
+  const torch::Tensor x =
+      hidden(tokens, options.split, options.recompute && at::GradMode::is_enabled()).flatten(0, 1);
+  return head_loss(
+      x, head_weight(), targets.flatten(),
+      {.label_smoothing = options.label_smoothing, .divisor = options.divisor, .rounded = rounded});
 }
 
 DecoderState LanguageModelImpl::initial_state(int64_t batch) const {

@@ -80,12 +80,18 @@ fs::path weights_path(const fs::path& folder, Weights which) {
 }
 
 void save_weights(const torch::nn::Module& module, const fs::path& file) {
-  const torch::NoGradGuard no_gradients;
+  std::vector<std::pair<std::string, torch::Tensor>> weights;
+  for (const auto& parameter : module.named_parameters())
+    weights.emplace_back(parameter.key(), parameter.value());
+  save_weights(weights, file);
+}
+
+void save_weights(const std::vector<std::pair<std::string, torch::Tensor>>& weights, const fs::path& file) {
   std::vector<torch::Tensor> stored;
   std::vector<io::TensorBytes> tensors;
-  for (const auto& parameter : module.named_parameters()) {
-    const torch::Tensor& tensor = stored.emplace_back(parameter.value().detach().cpu().contiguous());
-    tensors.push_back({parameter.key(),
+  for (const auto& [name, weight] : weights) {
+    const torch::Tensor& tensor = stored.emplace_back(weight.detach().cpu().contiguous());
+    tensors.push_back({name,
                        dtype_name(tensor.scalar_type()),
                        tensor.sizes().vec(),
                        {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});

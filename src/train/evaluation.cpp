@@ -18,7 +18,8 @@ torch::Tensor loss_of(nn::LanguageModel& model, data::Batch& part, nn::ForwardOp
   return model->loss(tensors.inputs, tensors.targets, options);
 }
 
-double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team) {
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team,
+                nn::Precision precision) {
   const torch::NoGradGuard no_gradients;
   const bool was_training = model->is_training();
   model->eval();
@@ -27,16 +28,17 @@ double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int6
     std::vector<int64_t> numbers(static_cast<std::size_t>(std::min(rows, sequences.count() - begin)));
     std::iota(numbers.begin(), numbers.end(), begin);
     data::Batch part = team.share().of(sequences.batch(numbers));
-    if (part.rows > 0) sum.add_(loss_of(model, part, {.divisor = 1}, team));
+    if (part.rows > 0) sum.add_(loss_of(model, part, {.precision = precision, .divisor = 1}, team));
   }
   model->train(was_training);
   team.sum(sum);
   return sum.item<double>() / static_cast<double>(sequences.predicted());
 }
 
-double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows) {
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows,
+                nn::Precision precision) {
   Team alone;
-  return evaluate(model, sequences, rows, alone);
+  return evaluate(model, sequences, rows, alone, precision);
 }
 
 }  // namespace cosformer::train

@@ -19,8 +19,10 @@ torch::Tensor loss_of(nn::LanguageModel& model, data::Batch& part, nn::ForwardOp
 /// Mean natural-log loss per predicted token over all sequences, in evaluation mode (restored after).
 /// @param rows sequences a batch
 /// @param team of whose processes each computes its share; all get the same result
-double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team);
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows, Team& team,
+                nn::Precision precision);
 /// The same by this process alone.
-double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows);
+double evaluate(nn::LanguageModel& model, const data::Sequences& sequences, int64_t rows,
+                nn::Precision precision = nn::Precision::kFloat32);
 
 }  // namespace cosformer::train

@@ -15,19 +15,43 @@ std::string text_of(const io::TensorBytes& tensor) {
   return text.str();
 }
 
+const char* dtype_of(const torch::Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case torch::kFloat32:
+      return "F32";
+    case torch::kInt64:
+      return "I64";
+    default:
+      TORCH_INTERNAL_ASSERT(tensor.scalar_type() == torch::kUInt8);
+      return "U8";
+  }
+}
+
 }  // namespace
 
 std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors) {
   std::vector<io::TensorBytes> bytes;
   for (const auto& [name, tensor] : tensors) {
-    const bool is_float = tensor.scalar_type() == torch::kFloat32;
-    TORCH_INTERNAL_ASSERT(tensor.is_contiguous() && (is_float || tensor.scalar_type() == torch::kUInt8));
+    TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
     bytes.push_back({name,
-                     is_float ? "F32" : "U8",
+                     dtype_of(tensor),
                      tensor.sizes().vec(),
                      {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
   }
   return bytes;
+}
+
+NamedTensors copy_of(const NamedTensors& tensors) {
+  NamedTensors copies;
+  for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.detach().clone());
+  return copies;
+}
+
+NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors found;
+  for (const auto& [name, tensor] : tensors)
+    if (name.starts_with(prefix)) found.emplace_back(name.substr(prefix.size()), tensor);
+  return found;
 }
 
 void copy_from(const std::vector<io::TensorBytes>& stored, const NamedTensors& tensors,

@@ -12,8 +12,14 @@ namespace cosformer::train {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// The tensors as a file has them. They share memory: float32 or uint8, contiguous.
+/// The tensors as a file has them. They share memory: float32, int64 or uint8, contiguous.
 std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors);
+
+/// Tensors of their own memory.
+NamedTensors copy_of(const NamedTensors& tensors);
+
+/// Those whose names begin with `prefix`, without it.
+NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix);
 
 /// Overwrites each tensor with the one of its name.
 /// @param place for errors

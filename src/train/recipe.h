@@ -56,6 +56,9 @@ struct TrainRecipe {
   int64_t batch_size = 16;   ///< sequences a micro-step
   int64_t accumulation = 1;  ///< micro-steps a step
   int64_t sequence_length = 512;
+  std::string precision = "float32";
+  bool recompute = false;
+  int64_t skip_non_finite = 0;     ///< batches in a row; 0 = stop at the first
   int64_t evaluate_every = 100;    ///< steps
   int64_t checkpoint_every = 100;  ///< steps
   int64_t keep_checkpoints = 2;

@@ -131,6 +131,13 @@ const std::vector<Key>& recipe_keys() {
        "micro-steps a step"},
       {"train.sequence_length", COSFORMER_FIELD(train.sequence_length), "an integer >= 1", 1, 1 << 30, true,
        "tokens"},
+      {"train.precision", COSFORMER_FIELD(train.precision), "float32 | bfloat16", 0, 0, true,
+       "of the operands of products; weights, gradients, moments and sums are float32"},
+      {"train.recompute", COSFORMER_FIELD(train.recompute), "true or false", 0, 0, false,
+       "whether the backward pass computes each block again rather than keeping it: less memory, same bits"},
+      {"train.skip_non_finite", COSFORMER_FIELD(train.skip_non_finite), "an integer >= 0", 0, kMost, true,
+       "how many batches in a row may be skipped whose loss or gradient is not finite; 0 = stop at the "
+       "first"},
       {"train.evaluate_every", COSFORMER_FIELD(train.evaluate_every), "an integer >= 1", 1, kMost, true,
        "steps between validations; the last step has one too"},
       {"train.checkpoint_every", COSFORMER_FIELD(train.checkpoint_every), "an integer >= 1", 1, kMost, false,

@@ -9,6 +9,8 @@
 #include "io/xml_text.h"
 #include "train/evaluation.h"
 #include "train/machine.h"
+#include "train/replay.h"
+#include "train/set_up.h"
 
 namespace cosformer::train {
 namespace {
@@ -56,7 +58,8 @@ Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& to
 
 TrainResult Run::run(const StopSignal& stop) {
   const TrainRecipe& train = recipe_.train;
-  while (state_.step < train.steps && !ran_out_of_patience(state_)) {
+  std::optional<std::string> stopped_by;
+  while (state_.step < train.steps && !ran_out_of_patience(state_) && !stopped_by) {
     const Clock::time_point start = Clock::now();
     const Trainer::Step step = take_step();
     const double seconds = seconds_since(start);
@@ -67,16 +70,21 @@ TrainResult Run::run(const StopSignal& stop) {
     if (last || done % train.evaluate_every == 0) progress.valid_loss = evaluate_now();
     observer_.on_step(progress);
     const bool finished = last || ran_out_of_patience(state_);
-    const char* reason = stop.received();
-    if (!reason && train.time_limit > 0 && seconds_since(start_) >= static_cast<double>(train.time_limit))
-      reason = "train.time_limit";
-    const bool stops = team_.any(reason != nullptr);
+    const std::optional<std::string> reason = reason_to_stop(stop);
+    const bool stops = team_.any(reason.has_value());
     if (finished || stops || done % train.checkpoint_every == 0) save();
     if (finished && !last) note_end();
-    if (finished) break;
-    if (stops) return {done, reason ? reason : "another rank"};
+    if (stops && !finished) stopped_by = reason.value_or("another rank");
   }
-  return {state_.step, std::nullopt};
+  writes_.wait();
+  return {state_.step, stopped_by};
+}
+
+std::optional<std::string> Run::reason_to_stop(const StopSignal& stop) const {
+  if (const char* signal = stop.received()) return signal;
+  const auto limit = static_cast<double>(recipe_.train.time_limit);
+  if (limit > 0 && seconds_since(start_) >= limit) return "train.time_limit";
+  return std::nullopt;
 }
 
 Trainer::Step Run::take_step() {
@@ -84,13 +92,28 @@ Trainer::Step Run::take_step() {
                               ": out of memory; lower train.batch_size (train.accumulation makes up for it), "
                               "train.sequence_length, model.width or model.layers";
   try {
-    return trainer_->step();
+    return finite_step();
   } catch (const std::bad_alloc&) {
     throw TrainingError(failure);
   } catch (const c10::Error& error) {
     // LibTorch has no type for it on the CPU.
     if (std::string_view(error.what()).find("t allocate memory") == std::string_view::npos) throw;
     throw TrainingError(failure);
+  }
+}
+
+Trainer::Step Run::finite_step() {
+  for (int64_t in_a_row = 1;; ++in_a_row) {
+    try {
+      return trainer_->step();
+    } catch (const NonFiniteError& error) {
+      const fs::path aside = folder_ / kNonFiniteStep;
+      if (team_.is_first()) io::write_safetensors(aside, to_bytes(error.step));
+      const std::string repeat = "; cosformer train --replay " + aside.string() + " repeats it";
+      if (in_a_row > recipe_.train.skip_non_finite) throw TrainingError(error.what() + repeat);
+      ++state_.skipped_steps;
+      observer_.on_note(std::string("skipped: ") + error.what() + repeat);
+    }
   }
 }
 
@@ -142,16 +165,18 @@ bool Run::restore() {
 }
 
 void Run::log(const Trainer::Step& step, double seconds, bool is_due) {
-  state_.window.add(step.loss, step.predicted, seconds);
+  state_.window.add(step.loss, step.predicted, state_.loss.add(step.loss), seconds);
   if (!is_due) return;
-  const Json line = state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm);
+  const Json line =
+      state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm, state_.skipped_steps);
   if (log_) log_->write(line);
 }
 
 double Run::evaluate_now() {
   const Clock::time_point start = Clock::now();
   const Trainer::AveragedWeights averaged(*trainer_);
-  const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size, team_);
+  const double loss = evaluate(trainer_->model(), valid_, recipe_.train.batch_size, team_,
+                               forward_options(recipe_).precision);
   if (!std::isfinite(loss)) {
     throw TrainingError("step " + std::to_string(state_.step) + ": expected a finite validation loss, got " +
                         std::to_string(loss));
@@ -167,7 +192,7 @@ double Run::evaluate_now() {
   if (!state_.best_loss || loss < *state_.best_loss) {
     state_.best_loss = loss;
     state_.best_step = state_.step;
-    if (team_.is_first()) nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kBest));
+    save_best();
   }
   return loss;
 }
@@ -188,15 +213,37 @@ std::string Run::sample() {
 }
 
 void Run::save() {
+  const Clock::time_point start = Clock::now();
+  wait_for_earlier_writes();
   state_.data_position = trainer_->data_position();
-  const NamedTensors tensors = trainer_->state();
+  const NamedTensors of_all = trainer_->state();
   if (!team_.is_first()) return;
-  log_->sync();
-  {
-    const Trainer::AveragedWeights averaged(*trainer_);
-    nn::save_weights(*trainer_->model(), nn::weights_path(folder_, nn::Weights::kLast));
-  }
-  store_.save(state_.step, to_bytes(tensors), to_json(state_));
+  const bool averaged = recipe_.train.average_decay > 0;
+  writes_.post([this, averaged, step = state_.step, state = to_json(state_), tensors = copy_of(of_all)] {
+    log_->sync();
+    nn::save_weights(with_prefix(tensors, averaged ? "averages." : "weights."),
+                     nn::weights_path(folder_, nn::Weights::kLast));
+    store_.save(step, to_bytes(tensors), state);
+  });
+  state_.window.saving_seconds += seconds_since(start);
+}
+
+void Run::save_best() {
+  if (!team_.is_first()) return;
+  const Clock::time_point start = Clock::now();
+  wait_for_earlier_writes();
+  NamedTensors weights;
+  for (const auto& parameter : trainer_->model()->named_parameters())
+    weights.emplace_back(parameter.key(), parameter.value());
+  writes_.post([weights = copy_of(weights), file = nn::weights_path(folder_, nn::Weights::kBest)] {
+    nn::save_weights(weights, file);
+  });
+  state_.window.saving_seconds += seconds_since(start);
+}
+
+void Run::wait_for_earlier_writes() {
+  if (writes_of_step_ != state_.step) writes_.wait();
+  writes_of_step_ = state_.step;
 }
 
 }  // namespace cosformer::train

@@ -7,6 +7,7 @@
 
 #include "data/sequences.h"
 #include "data/tokenizer.h"
+#include "train/background_jobs.h"
 #include "train/checkpoint_store.h"
 #include "train/ranks/team.h"
 #include "train/run_log.h"
@@ -34,7 +35,11 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// What is out of memory names the keys to lower.
   Trainer::Step take_step();
+  /// Skips batches whose loss or gradient is not finite, at most train.skip_non_finite in a row; the last of
+  /// them is set aside.
+  Trainer::Step finite_step();
   /// At a validation, whether the last `patience` ones all had a higher loss than the best.
   bool ran_out_of_patience(const RunState& state) const;
   void note_end() const;
@@ -46,8 +51,13 @@ class Run {
   double evaluate_now();
   /// The beginning of the validation split as the model goes on with it.
   std::string sample();
-  /// The checkpoint comes last: where it exists, all that belongs to its step does.
+  std::optional<std::string> reason_to_stop(const StopSignal& stop) const;
+  /// Copies the state and lets it be written in the background. The checkpoint comes last: where it exists,
+  /// all that belongs to its step does.
   void save();
+  void save_best();
+  /// Of earlier steps, so that there is one copy of the state at a time. Throws what went wrong there.
+  void wait_for_earlier_writes();
 
   const Clock::time_point start_ = Clock::now();
   const Recipe& recipe_;
@@ -60,6 +70,8 @@ class Run {
   RunState state_;
   std::optional<Trainer> trainer_;
   std::optional<RunLog> log_;  ///< of the first process
+  int64_t writes_of_step_ = -1;
+  BackgroundJobs writes_;  ///< last: they use the others
 };
 
 }  // namespace cosformer::train

@@ -12,8 +12,13 @@ std::string to_json(const RunState& state) {
               {"train_tokens", state.train_tokens},
               {"best_loss", state.best_loss ? Json(*state.best_loss) : Json()},
               {"best_step", state.best_step},
+              {"skipped_steps", state.skipped_steps},
+              {"loss_steps", state.loss.steps},
+              {"loss_mean", state.loss.mean},
+              {"loss_variance", state.loss.variance},
               {"window_loss", state.window.loss},
               {"window_predicted", state.window.predicted},
+              {"window_spikes", state.window.spikes},
               {"machine", state.machine}}
              .dump(2) +
          '\n';
@@ -39,8 +44,13 @@ RunState run_state_from_json(const std::string& text, const std::string& place) 
   const Json best = get("best_loss", [](const Json& value) { return value.is_number() || value.is_null(); });
   if (!best.is_null()) state.best_loss = best;
   state.best_step = get("best_step", count);
+  state.skipped_steps = get("skipped_steps", count);
+  state.loss.steps = get("loss_steps", count);
+  state.loss.mean = get("loss_mean", number);
+  state.loss.variance = get("loss_variance", number);
   state.window.loss = get("window_loss", number);
   state.window.predicted = get("window_predicted", count);
+  state.window.spikes = get("window_spikes", count);
   state.machine = get("machine", [](const Json& value) { return value.is_object(); });
   return state;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "train/loss_statistics.h"
 #include "train/step_window.h"
 
 namespace cosformer::train {
@@ -17,6 +18,8 @@ struct RunState {
   /// The lowest validation loss so far and its step.
   std::optional<double> best_loss;
   int64_t best_step = 0;
+  int64_t skipped_steps = 0;  ///< batches whose loss or gradient was not finite
+  LossStatistics loss;
   StepWindow window;
   nlohmann::ordered_json machine;
 };

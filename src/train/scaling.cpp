@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
-#include "cosformer/nn/costs.h"
 #include "train/ranks/buckets.h"
 
 namespace cosformer::train {
 
-int64_t copies_of_weights(const Recipe& recipe) {
-  return (recipe.optimizer.kind == "nag" ? 1 : 2) + (recipe.train.average_decay > 0 ? 1 : 0);
+nn::TrainingSize training_size(const Recipe& recipe, int64_t rows, int64_t length) {
+  const TrainRecipe& train = recipe.train;
+  return {.rows = rows,
+          .length = length,
+          .accumulation = train.accumulation,
+          .copies = (recipe.optimizer.kind == "nag" ? 1 : 2) + (train.average_decay > 0 ? 1 : 0),
+          .precision = train.precision == "bfloat16" ? nn::Precision::kBfloat16 : nn::Precision::kFloat32,
+          .recompute = train.recompute};
 }
 
 StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& machine) {
@@ -21,9 +26,9 @@ StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& mac
   const double tokens = static_cast<double>(rows * train.sequence_length) / stretches * passes;
   StepCosts costs;
   costs.compute = nn::training_operations(model, train.sequence_length).total() * tokens / machine.rate;
-  costs.memory = nn::training_memory(model, rows, train.sequence_length / train.sequence_ranks,
-                                     copies_of_weights(recipe))
-                     .total();
+  costs.memory =
+      nn::training_memory(model, training_size(recipe, rows, train.sequence_length / train.sequence_ranks))
+          .peak;
   if (ranks == 1) return costs;
 
   // A ring: each bucket goes round twice, once to be summed and once to be told.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cosformer/nn/costs.h"
 #include "train/recipe.h"
 
 namespace cosformer::train {
@@ -35,7 +36,7 @@ struct StepCosts {
 /// @param ranks  a multiple of train.sequence_ranks, at most train.batch_size times that
 StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& machine);
 
-/// Numbers a weight that the optimiser and an average of weights keep.
-int64_t copies_of_weights(const Recipe& recipe);
+/// What a process's step holds, of whose micro-batches it computes `rows` stretches of `length` tokens.
+nn::TrainingSize training_size(const Recipe& recipe, int64_t rows, int64_t length);
 
 }  // namespace cosformer::train

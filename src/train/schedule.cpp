@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <sstream>
 
 namespace cosformer::train {
 namespace {
@@ -39,6 +40,22 @@ double learning_rate(double peak, const ScheduleRecipe& recipe, int64_t step, in
                         : recipe.kind == "linear" ? 1 - done
                                                   : std::pow(1 - done, recipe.power);
   return peak * (recipe.final_fraction + (1 - recipe.final_fraction) * height);
+}
+
+std::vector<std::string> schedule_notes(const ScheduleRecipe& recipe, int64_t steps) {
+  const std::string run = "the run of " + std::to_string(steps) + " steps ends ";
+  if (recipe.warmup_steps >= steps) {
+    return {"schedule.warmup_steps = " + std::to_string(recipe.warmup_steps) + ": " + run +
+            "before the learning rate has come down from its peak"};
+  }
+  if (recipe.kind != "cosine_restarts") return {};
+  auto left = static_cast<double>(steps - recipe.warmup_steps), period = static_cast<double>(recipe.period);
+  for (; left > period; period *= recipe.period_growth) left -= period;
+  if (left >= period - 1) return {};
+  std::ostringstream place;
+  place << "schedule.period = " << recipe.period << ": " << run << left << " steps into a period of "
+        << period;
+  return {place.str()};
 }
 
 }  // namespace cosformer::train

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "train/recipe.h"
 
@@ -27,5 +29,9 @@ namespace cosformer::train {
 /// @param step  from 1 on
 /// @param steps the last step
 double learning_rate(double peak, const ScheduleRecipe& recipe, int64_t step, int64_t steps);
+
+/// One line for each way in which the schedule does not fit the run's length: a rise or a period that the run
+/// is too short for.
+std::vector<std::string> schedule_notes(const ScheduleRecipe& recipe, int64_t steps);
 
 }  // namespace cosformer::train

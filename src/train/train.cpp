@@ -7,6 +7,7 @@
 #include "train/ranks/team.h"
 #include "train/run.h"
 #include "train/run_folder.h"
+#include "train/schedule.h"
 
 namespace cosformer::train {
 namespace {
@@ -46,8 +47,9 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
     std::optional<RunFolder> run_folder;
     if (team.is_first()) run_folder.emplace(folder, recipe, options.resume).begin(recipe, tokenizer);
     const TrainObserver silent{[](const TrainProgress&) {}, [](const std::string&) {}};
-    Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options,
-            team.is_first() ? observer : silent, team);
+    const TrainObserver& told = team.is_first() ? observer : silent;
+    for (const std::string& note : schedule_notes(recipe.schedule, recipe.train.steps)) told.on_note(note);
+    Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options, told, team);
     const TrainResult result = run.run(stop);
     if (run_folder) run_folder->write_run_record(recipe.threads);
     return result;

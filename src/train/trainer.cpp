@@ -1,42 +1,28 @@
 #include "train/trainer.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <sstream>
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
+#include "nn/random_state.h"
 #include "train/evaluation.h"
+#include "train/non_finite.h"
+#include "train/replay.h"
 #include "train/schedule.h"
+#include "train/set_up.h"
 
 namespace cosformer::train {
 namespace {
 
 nn::LanguageModel seeded_model(const Recipe& recipe) {
-  at::set_num_threads(static_cast<int>(recipe.threads));
-  at::globalContext().setDeterministicAlgorithms(true, false);
-  // Nothing here reads memory that it has not written.
-  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  set_up_libtorch(recipe);
   torch::manual_seed(static_cast<uint64_t>(recipe.seed));
   return nn::LanguageModel(recipe.model);
 }
 
 constexpr const char* kGenerators = "generators.cpu";
-
-torch::Tensor generator_state() {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard<std::mutex> lock(generator.mutex());
-  return generator.get_state();
-}
-
-void set_generator_state(const torch::Tensor& state) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const std::lock_guard<std::mutex> lock(generator.mutex());
-  generator.set_state(state);
-}
 
 /// Ranks drop different values.
 void seed_generator(const Recipe& recipe, const Team& team, int64_t step) {
@@ -50,20 +36,12 @@ void seed_generator(const Recipe& recipe, const Team& team, int64_t step) {
 std::string rows_of(const std::vector<io::TensorBytes>& tensors, const std::string& place) {
   const auto found = std::find_if(tensors.begin(), tensors.end(),
                                   [](const io::TensorBytes& tensor) { return tensor.name == kGenerators; });
-  const auto row = static_cast<int64_t>(generator_state().nbytes());
+  const auto row = static_cast<int64_t>(nn::random_state().nbytes());
   if (found == tensors.end() || found->dtype != "U8" || found->shape.size() != 2 || found->shape[1] != row) {
     throw FormatError(place + ": " + kGenerators + ": expected U8 [ranks, " + std::to_string(row) +
                       "], got " + (found == tensors.end() ? "none" : "another shape or dtype"));
   }
   return {reinterpret_cast<const char*>(found->bytes.data()), found->bytes.size()};
-}
-
-void require_finite(double value, const char* what, int64_t step) {
-  if (std::isfinite(value)) return;
-  std::ostringstream message;
-  message << "step " << step << ": expected a finite " << what << ", got " << value
-          << "; a smaller optimizer.learning_rate or optimizer.clip_norm may help";
-  throw TrainingError(message.str());
 }
 
 }  // namespace
@@ -104,29 +82,47 @@ std::vector<data::Batch> Trainer::next_batches() {
 
 Trainer::Step Trainer::step() {
   const int64_t number = steps_done_ + 1;
+  const torch::Tensor random_state = nn::random_state();
   Step step{0, 0, 0,
             learning_rate(recipe_.optimizer.learning_rate, recipe_.schedule, number, recipe_.train.steps)};
   team_.at_step(number);
-  const std::vector<data::Batch> batches = next_batches();
+  std::vector<data::Batch> batches = next_batches();
   for (const data::Batch& batch : batches) step.predicted += batch.predicted;
   const std::vector<torch::Tensor> parameters = model_->parameters();
+  nn::ForwardOptions options = forward_options(recipe_);
+  options.divisor = step.predicted;
   torch::Tensor sum = torch::zeros({}, torch::kFloat64);
   for (std::size_t i = 0; i < batches.size(); ++i) {
     data::Batch part = team_.share().of(batches[i]);
-    const torch::Tensor loss = loss_of(
-        model_, part, {.label_smoothing = recipe_.train.label_smoothing, .divisor = step.predicted}, team_);
+    const torch::Tensor loss = loss_of(model_, part, options, team_);
     sum.add_(loss.detach());
     team_.backward(loss, parameters, i + 1 == batches.size());
   }
   team_.sum(sum);
   step.loss = sum.item<double>();
-  require_finite(step.loss, "loss", number);
   step.gradient_norm = optimizer_.clip_gradients();
-  require_finite(step.gradient_norm, "gradient", number);
+  if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm))
+    throw non_finite(batches, random_state);
   optimizer_.step(step.learning_rate, number);
   steps_done_ = number;
   average_weights();
   return step;
+}
+
+NonFiniteError Trainer::non_finite(std::vector<data::Batch>& batches,
+                                   const torch::Tensor& random_state_before) {
+  model_->zero_grad();
+  const torch::Tensor after = nn::random_state();
+  nn::set_random_state(random_state_before);
+  NamedTensors step = state();
+  add_step(step, steps_done_ + 1, batches);
+  std::optional<std::string> place;
+  if (team_.is_first()) place = find_non_finite(model_, batches, forward_options(recipe_), steps_done_ + 1);
+  nn::set_random_state(after);
+  return {place.value_or("step " + std::to_string(steps_done_ + 1) +
+                         ": expected a finite loss and gradient, got another") +
+              "; a smaller optimizer.learning_rate or optimizer.clip_norm may help",
+          std::move(step)};
 }
 
 void Trainer::average_weights() {
@@ -161,7 +157,7 @@ NamedTensors Trainer::learned() const {
 
 NamedTensors Trainer::state() const {
   NamedTensors tensors = learned();
-  tensors.emplace_back(kGenerators, team_.gather(generator_state()));
+  tensors.emplace_back(kGenerators, team_.gather(nn::random_state()));
   return tensors;
 }
 
@@ -179,11 +175,11 @@ void Trainer::restore(const std::vector<io::TensorBytes>& tensors, int64_t steps
   }
   follow_first();
   generators = team_.from_first(std::move(generators));
-  torch::Tensor own = generator_state();
+  torch::Tensor own = nn::random_state();
   if (generators.size() == static_cast<std::size_t>(team_.count()) * own.nbytes()) {
     std::memcpy(own.mutable_data_ptr(),
                 generators.data() + static_cast<std::size_t>(team_.rank()) * own.nbytes(), own.nbytes());
-    set_generator_state(own);
+    nn::set_random_state(own);
   } else {
     seed_generator(recipe_, team_, steps_done);
   }

@@ -21,6 +21,15 @@ class TrainingError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A step whose loss or gradient is not finite.
+class NonFiniteError : public TrainingError {
+ public:
+  NonFiniteError(const std::string& message, NamedTensors of_step)
+      : TrainingError(message), step(std::move(of_step)) {}
+  /// What the step began with (replay.h). The weights and moments are the trainer's own, not copies.
+  NamedTensors step;
+};
+
 /// Model, optimiser and place in the data: all that the next step depends on.
 class Trainer {
  public:
@@ -38,7 +47,8 @@ class Trainer {
   };
   /// One step of the optimiser over batch_size * accumulation sequences, each target of equal weight, of
   /// which each process computes its share.
-  /// @throws TrainingError naming the step; weights and moments are then unchanged
+  /// @throws NonFiniteError naming the step, and in the first process the first layer and tensor; weights and
+  /// moments are then unchanged, and the next call takes the same step over the next batch
   Step step();
 
   int64_t steps_done() const { return steps_done_; }
@@ -78,6 +88,7 @@ class Trainer {
   /// All of the state but the generators.
   NamedTensors learned() const;
   std::vector<data::Batch> next_batches();
+  NonFiniteError non_finite(std::vector<data::Batch>& batches, const torch::Tensor& random_state_before);
   void begin_averages();
   void average_weights();
   void swap_weights();

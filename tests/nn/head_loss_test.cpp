@@ -32,7 +32,7 @@ TEST(HeadLoss, ChunksGiveThePlainLossAndGradients) {
   ASSERT_LT(2 * head_chunk_rows(150, 40'000), 150);
   for (const double smoothing : {0.0, 0.3}) {
     const torch::Tensor expected = plain_loss(c, smoothing);
-    const torch::Tensor got = head_loss(c.x, c.weight, c.targets, smoothing);
+    const torch::Tensor got = head_loss(c.x, c.weight, c.targets, {.label_smoothing = smoothing});
     EXPECT_NEAR(got.item<double>(), expected.item<double>(), 1e-12);
     const auto expected_gradients = torch::autograd::grad({3 * expected}, {c.x, c.weight});
     const auto gradients = torch::autograd::grad({3 * got}, {c.x, c.weight});

@@ -16,6 +16,9 @@ RunState some_state() {
   state.best_step = 5;
   state.window.loss = 0.1 + 0.2;
   state.window.predicted = 99;
+  state.window.spikes = 2;
+  state.skipped_steps = 3;
+  state.loss = {6, 0.1 + 0.7, 1.0 / 7};
   state.machine = {{"threads", 2}};
   return state;
 }
@@ -29,6 +32,11 @@ TEST(RunState, RoundTripKeepsEveryBit) {
   EXPECT_EQ(read.best_step, 5);
   EXPECT_EQ(read.window.loss, state.window.loss);
   EXPECT_EQ(read.window.predicted, 99);
+  EXPECT_EQ(read.window.spikes, 2);
+  EXPECT_EQ(read.skipped_steps, 3);
+  EXPECT_EQ(read.loss.steps, 6);
+  EXPECT_EQ(read.loss.mean, state.loss.mean);
+  EXPECT_EQ(read.loss.variance, state.loss.variance);
   EXPECT_EQ(read.machine, state.machine);
 }
 

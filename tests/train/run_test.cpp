@@ -1,73 +1,14 @@
-#include <csignal>
-#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "io/folder_lock.h"
-#include "support/errors.h"
-#include "support/temporary_folder.h"
 #include "train/evaluation.h"
-#include "train/tiny_recipe.h"
-#include "train/train.h"
+#include "train/runs.h"
 #include "train/trainer.h"
 
 namespace cosformer::train::test {
 namespace {
-
-namespace fs = std::filesystem;
-using cosformer::test::message_of;
-using cosformer::test::read_text;
-
-/// Metrics without times.
-std::vector<nlohmann::json> metrics(const fs::path& run) {
-  std::istringstream text(read_text(run / "metrics.jsonl"));
-  std::vector<nlohmann::json> lines;
-  for (std::string line; std::getline(text, line);) {
-    auto json = nlohmann::json::parse(line);
-    for (const std::string ending : {"_seconds", "_per_second"}) {
-      for (auto entry = json.begin(); entry != json.end();) {
-        entry = entry.key().ends_with(ending) ? json.erase(entry) : std::next(entry);
-      }
-    }
-    lines.push_back(std::move(json));
-  }
-  return lines;
-}
-
-class Runs : public testing::Test {
- protected:
-  void SetUp() override {
-    recipe_.data.path = folder_.path() / "data";
-    folder_.write("data/train.txt", tiny_text(700, 1));
-    folder_.write("data/valid.txt", tiny_text(100, 2));
-  }
-
-  TrainResult run(const std::string& name, bool resume = false, int64_t signal_at = -1) {
-    notes_.clear();
-    return train(recipe_, folder_.path() / name, {resume, initial_model_},
-                 {[&](const TrainProgress& progress) {
-                    if (progress.step == signal_at) std::raise(SIGTERM);
-                  },
-                  [&](const std::string& line) { notes_.push_back(line); }});
-  }
-  void expect_same(const std::string& a, const std::string& b) const {
-    for (const char* file : {"model.safetensors", "best/model.safetensors", "config.json",
-                             "checkpoints/step-00000012/state.safetensors"}) {
-      EXPECT_EQ(read_text(folder_.path() / a / file), read_text(folder_.path() / b / file)) << file;
-    }
-    EXPECT_EQ(metrics(folder_.path() / a), metrics(folder_.path() / b));
-  }
-  template <class E>
-  std::string error(bool resume = false) {
-    return message_of<E>([&] { run("run", resume); });
-  }
-  fs::path path(const std::string& name) const { return folder_.path() / name; }
-
-  const cosformer::test::TemporaryFolder folder_;
-  Recipe recipe_ = tiny_recipe();
-  fs::path initial_model_;
-  std::vector<std::string> notes_;
-};
 
 TEST_F(Runs, LeaveAModelMetricsAndCheckpoints) {
   EXPECT_EQ(run("run").stopped_by, std::nullopt);
@@ -142,6 +83,39 @@ TEST_F(Runs, WithEveryOptimizerAndTheirAverageResumeToTheSameBits) {
   }
 }
 
+TEST_F(Runs, InBfloat16ResumeToTheSameBits) {
+  run("exact");
+  recipe_.train.precision = "bfloat16";
+  run("whole");
+  EXPECT_NE(metrics(path("exact")), metrics(path("whole")));
+  run("stopped", false, 5);
+  run("stopped", true);
+  expect_same("whole", "stopped");
+  nn::LanguageModel model = nn::load_model(path("whole"), nn::Weights::kLast);
+  EXPECT_EQ(evaluate(model,
+                     {data::read_split(recipe_.data.path, data::Format::kBytes, "valid", {}, 2),
+                      recipe_.train.sequence_length},
+                     recipe_.train.batch_size, nn::Precision::kBfloat16),
+            metrics(path("whole")).back()["loss"].get<double>());
+  recipe_.train.precision = "float32";
+  EXPECT_NE(
+      message_of<FormatError>([&] { run("whole", true); }).find("train.precision: the run has \"bfloat16\""),
+      std::string::npos);
+}
+
+TEST_F(Runs, ThatRecomputeHaveTheSameBits) {
+  for (const char* precision : {"float32", "bfloat16"}) {
+    recipe_.train.precision = precision;
+    const std::string kept = std::string("kept-") + precision, other = std::string("recomputed-") + precision;
+    recipe_.train.recompute = false;
+    run(kept);
+    run(other, false, 5);
+    recipe_.train.recompute = true;
+    run(other, true);
+    expect_same(kept, other);
+  }
+}
+
 TEST_F(Runs, BeginWithAnotherModelsWeights) {
   run("first");
   initial_model_ = path("first");
@@ -184,6 +158,27 @@ TEST_F(Runs, KeepTheAverageThatTheyEvaluate) {
                       recipe_.train.sequence_length},
                      recipe_.train.batch_size),
             metrics(path("run")).back()["loss"].get<double>());
+}
+
+TEST_F(Runs, MarkSpikesOfTheLoss) {
+  // The rate rises until steps overshoot.
+  recipe_.optimizer.learning_rate = 3;
+  recipe_.schedule.warmup_steps = recipe_.train.steps = 100;
+  run("whole");
+  EXPECT_EQ(notes_.size(), 1U);
+  EXPECT_EQ(notes_.at(0).substr(0, 28), "schedule.warmup_steps = 100:");
+  int64_t spikes = 0;
+  for (const auto& line : metrics(path("whole"))) {
+    if (line["split"] != "train") continue;
+    spikes += line["spikes"].get<int64_t>();
+    if (line["step"] <= 50) {
+      EXPECT_EQ(line["spikes"], 0);
+    }
+  }
+  EXPECT_GT(spikes, 0);
+  run("stopped", false, 75);
+  run("stopped", true);
+  EXPECT_EQ(metrics(path("whole")), metrics(path("stopped")));
 }
 
 TEST_F(Runs, EndWhenTheyRunOutOfPatience) {
@@ -240,6 +235,26 @@ TEST_F(Runs, GoOnFromTheCheckpointBeforeADamagedOne) {
     fs::remove(path("run/checkpoints") / step / "state.json");
   }
   EXPECT_NE(error<FormatError>(true).find("expected a whole checkpoint, got 2 damaged"), std::string::npos);
+}
+
+TEST_F(Runs, EndWhereACheckpointCannotBeWritten) {
+  const fs::path in_the_way = path("run/model.safetensors/file");
+  std::vector<int64_t> steps;
+  const auto spoil = [&](const TrainProgress& progress) {
+    steps.push_back(progress.step);
+    if (progress.step != 4) return;
+    while (!fs::exists(path("run/checkpoints/step-00000003"))) std::this_thread::yield();
+    fs::remove(path("run/model.safetensors"));
+    fs::create_directories(in_the_way);
+  };
+  const std::string message = message_of<IoError>([&] {
+    train(recipe_, path("run"), {}, {spoil, [](const std::string&) {}});
+  });
+  EXPECT_NE(message.find("model.safetensors"), std::string::npos) << message;
+  EXPECT_LE(steps.back(), 9) << "what failed at step 6 comes out at the next save";
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step-00000003")));
+  EXPECT_FALSE(fs::exists(path("run/checkpoints/step-00000006")))
+      << "the checkpoint is the last to be written";
 }
 
 TEST_F(Runs, AreNotOverwritten) {

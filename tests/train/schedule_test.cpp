@@ -85,5 +85,26 @@ TEST(Schedule, NeedsNoWarmUpAndNoFall) {
   EXPECT_DOUBLE_EQ(learning_rate(2, recipe("cosine", 50), 50, 50), 0.2);
 }
 
+TEST(ScheduleNotes, SayWhereARunIsTooShort) {
+  ScheduleRecipe recipe;
+  recipe.warmup_steps = 100;
+  EXPECT_EQ(schedule_notes(recipe, 101), std::vector<std::string>{});
+  EXPECT_EQ(
+      schedule_notes(recipe, 100),
+      std::vector<std::string>{"schedule.warmup_steps = 100: the run of 100 steps ends before the learning "
+                               "rate has come down from its peak"});
+  recipe.kind = "cosine_restarts";
+  recipe.period = 50;
+  recipe.period_growth = 2;
+  EXPECT_EQ(schedule_notes(recipe, 150), std::vector<std::string>{});
+  EXPECT_EQ(schedule_notes(recipe, 250), std::vector<std::string>{});
+  EXPECT_EQ(schedule_notes(recipe, 248),
+            std::vector<std::string>{
+                "schedule.period = 50: the run of 248 steps ends 98 steps into a period of 100"});
+  EXPECT_EQ(schedule_notes(recipe, 120),
+            std::vector<std::string>{
+                "schedule.period = 50: the run of 120 steps ends 20 steps into a period of 50"});
+}
+
 }  // namespace
 }  // namespace cosformer::train

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cosformer/nn/config.h"
+#include "cosformer/nn/precision.h"
 
 /// What a model costs, computed from its config alone. w width, f ffn width, n layers, H heads, K = w / H, v
 /// vocabulary, L length, N states (2 with a horizon, else 1).
@@ -39,18 +40,28 @@ Operations forward_operations(const LanguageModelConfig& config, int64_t length)
 /// weights).
 Operations training_operations(const LanguageModelConfig& config, int64_t length);
 
-/// Bytes of a float32 training step.
-struct TrainingMemory {
-  int64_t weights;      ///< 4 bytes a parameter
-  int64_t gradients;    ///< the same
-  int64_t moments;      ///< `copies` times that
-  int64_t activations;  ///< what autograd keeps of rows * length tokens, and a chunk of logits
-
-  int64_t total() const { return weights + gradients + moments + activations; }
+/// What a step of training is made of.
+struct TrainingSize {
+  int64_t rows;    ///< sequences a micro-batch
+  int64_t length;  ///< tokens a sequence
+  int64_t accumulation = 1;
+  int64_t copies = 2;  ///< numbers a weight that the optimiser and an average of weights keep; 2 for AdamW
+  Precision precision = Precision::kFloat32;
+  bool recompute = false;
 };
-/// @param copies how many numbers a weight the optimiser and an average of weights keep; 2 for AdamW
-TrainingMemory training_memory(const LanguageModelConfig& config, int64_t rows, int64_t length,
-                               int64_t copies = 2);
+
+/// Bytes of a step of training.
+struct TrainingMemory {
+  int64_t weights;    ///< 4 bytes a parameter
+  int64_t gradients;  ///< the same
+  int64_t moments;    ///< `copies` times that
+  /// What autograd keeps at the end of the forward pass.
+  int64_t activations;
+  /// All that exists at the worst moment of a step: gradients come while activations go.
+  int64_t peak;
+};
+/// Counts tensors; LibTorch and its threads take some tens of MB beside.
+TrainingMemory training_memory(const LanguageModelConfig& config, const TrainingSize& size);
 
 /// Bytes that decoding keeps of one sequence after `length` tokens, float32: n H N K (K + 1) 4 for cosformer
 /// and linear, n 2 w 4 length for softmax (its cache may hold up to twice that).

@@ -7,6 +7,7 @@
 
 #include "cosformer/nn/block.h"
 #include "cosformer/nn/config.h"
+#include "cosformer/nn/precision.h"
 #include "cosformer/nn/sequence_split.h"
 
 namespace cosformer::nn {
@@ -17,6 +18,10 @@ inline constexpr int64_t kNoTarget = -100;
 /// How a loss is computed.
 struct ForwardOptions {
   double label_smoothing = 0;
+  Precision precision = Precision::kFloat32;
+  /// Of each block, autograd keeps the input alone and computes the rest again in the backward pass: the same
+  /// bits, about a third more work, and memory of one block instead of all.
+  bool recompute = false;
   /// What the sum of the targets' losses is divided by; none: their number.
   std::optional<int64_t> divisor = {};
   /// Where the tokens are stretches of longer sequences.
@@ -79,7 +84,8 @@ class LanguageModelImpl : public torch::nn::Module {
  private:
   torch::Tensor embed(const torch::Tensor& tokens, int64_t begin);
   /// The input of the head, [B, T, width].
-  torch::Tensor hidden(const torch::Tensor& tokens, const SequenceSplit& split = {});
+  torch::Tensor hidden(const torch::Tensor& tokens, const SequenceSplit& split = {},
+                       bool recompute_blocks = false);
   const torch::Tensor& head_weight() const;
 
   LanguageModelConfig config_;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cosformer/nn/language_model.h"
@@ -18,6 +19,10 @@ std::filesystem::path weights_path(const std::filesystem::path& folder, Weights 
 /// Writes every parameter, beside the file first and then renamed, so that it is whole or absent.
 /// @throws IoError
 void save_weights(const torch::nn::Module& module, const std::filesystem::path& file);
+
+/// The same of weights by name, float32 or float64; `save_weights(module, file)` gives its parameters.
+void save_weights(const std::vector<std::pair<std::string, torch::Tensor>>& weights,
+                  const std::filesystem::path& file);
 
 /// Overwrites every parameter of `module`.
 /// @throws IoError; FormatError naming the first tensor that is missing, unexpected, or of another shape or
