@@ -230,9 +230,13 @@ TEST_F(Runs, GoOnFromTheCheckpointBeforeADamagedOne) {
   ASSERT_EQ(notes_.size(), 2U);
   EXPECT_EQ(notes_[0].find("damaged checkpoint: "), 0U) << notes_[0];
   EXPECT_EQ(notes_[1], "continuing after step 9");
+  // The second of its step; the damaged one is gone.
+  const fs::path checkpoints = path("run/checkpoints");
+  EXPECT_FALSE(fs::exists(checkpoints / "step-00000012"));
+  fs::rename(checkpoints / "step-00000012.2", checkpoints / "step-00000012");
   expect_same("whole", "run");
   for (const char* step : {"step-00000009", "step-00000012"}) {
-    fs::remove(path("run/checkpoints") / step / "state.json");
+    fs::remove(checkpoints / step / "state.json");
   }
   EXPECT_NE(error<FormatError>(true).find("expected a whole checkpoint, got 2 damaged"), std::string::npos);
 }
