@@ -39,4 +39,9 @@ class NewFile {
 void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
+/// Removes what writers that were killed have left beside their files' places, in a folder where no one else
+/// writes now. An absent folder holds none.
+/// @throws IoError
+void remove_partial_files(const std::filesystem::path& folder);
+
 }  // namespace cosformer::io

@@ -39,14 +39,20 @@ void remove_tree(const fs::path& path) {
   if (error) fail(path, "remove", error.value());
   const bool is_folder = fs::is_directory(status);
   if (is_folder) {
-    fs::directory_iterator entries(path, error);
-    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-      remove_tree(entries->path());
-    }
-    if (error) fail(path, "remove", error.value());
+    for (const std::string& name : names_in(path)) remove_tree(path / name);
   }
   const int result = is_folder ? ::rmdir(path.c_str()) : ::unlink(path.c_str());
   if (result != 0 && errno != ENOENT) fail(path, "remove", errno);
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) fail(folder, "read", error.value());
+  return names;
 }
 
 void rename_path(const fs::path& from, const fs::path& to) {

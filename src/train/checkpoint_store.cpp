@@ -5,7 +5,6 @@
 
 #include "cosformer/error.h"
 #include "io/atomic_file.h"
-#include "io/descriptor.h"
 #include "io/folder.h"
 #include "train/checkpoint_manifest.h"
 
@@ -21,17 +20,6 @@ constexpr std::string_view kPrefix = "step-";
 /// ".step-00000100" of "step-00000100", in the same folder.
 fs::path hidden(const fs::path& checkpoint) {
   return checkpoint.parent_path() / ('.' + checkpoint.filename().string());
-}
-
-/// The names in a folder; none where it is absent.
-std::vector<std::string> names(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  if (error && error != std::errc::no_such_file_or_directory) io::fail(folder, "read", error.value());
-  return names;
 }
 
 /// Takes the digits at the front of a text; none if there are none.
@@ -54,7 +42,7 @@ fs::path CheckpointStore::path(Entry entry) const {
 
 std::vector<CheckpointStore::Entry> CheckpointStore::entries() const {
   std::vector<Entry> entries;
-  for (const std::string& name : names(folder_)) {
+  for (const std::string& name : io::names_in(folder_)) {
     std::string_view text = name;
     if (!text.starts_with(kPrefix)) continue;
     text.remove_prefix(kPrefix.size());
@@ -82,7 +70,7 @@ void CheckpointStore::hide(Entry entry) const {
 }
 
 void CheckpointStore::remove_hidden() const {
-  std::vector<std::string> hidden = names(folder_);
+  std::vector<std::string> hidden = io::names_in(folder_);
   std::erase_if(hidden,
                 [](const std::string& name) { return !name.starts_with('.' + std::string(kPrefix)); });
   if (hidden.empty()) return;

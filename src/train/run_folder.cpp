@@ -41,6 +41,7 @@ RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
     throw FormatError(folder.string() +
                       ": expected a folder without a run; --resume continues the one there");
   }
+  for (const fs::path& place : {folder, folder / "best"}) io::remove_partial_files(place);
   if (!fs::exists(folder / "recipe.toml")) return;
   const Recipe of_run = read_run_recipe(folder);
   if (const auto conflict = find_conflict(of_run, recipe)) {

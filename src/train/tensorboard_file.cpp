@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 
@@ -89,9 +91,15 @@ std::string text_value(const std::string& text) {
 
 fs::path new_path(const fs::path& folder) {
   io::make_folder(folder);
-  // Readers take files in the order of their names.
+  // Readers take files in the order of their names, which a clock that was set back must not turn around.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  for (const std::string& name : io::names_in(folder)) {
+    int64_t of_other = 0;
+    if (!name.starts_with(kPrefix)) continue;
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), of_other);
+    if (of_other < INT64_MAX) seconds = std::max(seconds, of_other + 1);
+  }
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0 || !host[0]) host = {'h', 'o', 's', 't'};
   const std::string stem = std::string(kPrefix) + std::to_string(seconds) + '.' + host.data() + '.' +
@@ -121,12 +129,10 @@ void TensorBoardFile::write_text(const std::string& tag, int64_t step, const std
 }
 
 void TensorBoardFile::replace_others() const {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path_.parent_path(), error)) {
-    if (entry.path() == path_ || !entry.path().filename().string().starts_with(kPrefix)) continue;
-    io::remove_tree(entry.path());
+  const fs::path folder = path_.parent_path();
+  for (const std::string& name : io::names_in(folder)) {
+    if (name.starts_with(kPrefix) && folder / name != path_) io::remove_tree(folder / name);
   }
-  if (error) io::fail(path_.parent_path(), "read", error.value());
 }
 
 void TensorBoardFile::write_event(std::string_view event) {

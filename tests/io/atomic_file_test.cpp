@@ -156,5 +156,15 @@ TEST_F(AtomicFile, RefusesWhatIsNoFile) {
   EXPECT_EQ(names_in(folder_), (Names{"folder", "pipe"}));
 }
 
+TEST_F(AtomicFile, WhatAKilledWriterLeftIsRemoved) {
+  for (const char* name :
+       {"a.safetensors.partial-123", "a.safetensors", ".partial-", "b.partial-12x", "b.partial"}) {
+    write(name, "x");
+  }
+  remove_partial_files(folder_);
+  EXPECT_EQ(names_in(folder_), (Names{".partial-", "a.safetensors", "b.partial", "b.partial-12x"}));
+  EXPECT_NO_THROW(remove_partial_files(folder_ / "none"));
+}
+
 }  // namespace
 }  // namespace cosformer::io

@@ -156,6 +156,52 @@ const std::vector<Case> kSingle = {
 };
 const Case kRun = {"four in a row", {}, {{1, 1}, {2, 2}, {3, 3}, {4, 4}}, 2};
 
+/// metrics.jsonl of a run that goes on after step 2 of three and was killed in the middle of a line.
+Subject metrics() {
+  const auto line = [](int64_t step) { return "{\"step\":" + std::to_string(step) + "}\n"; };
+  const auto write = [](const fs::path& run, int64_t last_step, const std::vector<int64_t>& steps) {
+    MetricsFile file(run / "metrics.jsonl", last_step);
+    for (const int64_t step : steps) file.write({{"step", step}});
+    file.sync();
+  };
+  return {"metrics",
+          [=](const fs::path& run) {
+            std::ofstream(run / "metrics.jsonl") << line(1) << line(2) << line(3) << "{\"st";
+          },
+          [=](const fs::path& run, Watch& watch) {
+            write(run, 2, {3, 4});
+            watch.complete();
+            write(run, 4, {5});
+            watch.complete();
+          },
+          [=](const fs::path& run, int completed) {
+            // As a resume does, from the checkpoint that was written after each sync.
+            const int64_t last = completed == 0 ? 2 : 3 + completed;
+            const Watch unsynced(run);
+            write(run, last, {last + 1});
+            std::string expected;
+            for (int64_t step = 1; step <= last + 1; ++step) expected += line(step);
+            EXPECT_EQ(test::read_text(run / "metrics.jsonl"), expected);
+          }};
+}
+
+/// The same in an empty folder.
+Subject new_metrics() {
+  Subject subject = metrics();
+  subject.name = "new metrics";
+  subject.prepare = [](const fs::path&) {};
+  subject.act = [](const fs::path& run, Watch& watch) {
+    MetricsFile file(run / "metrics.jsonl", 0);
+    for (const int64_t step : {1, 2, 3, 4}) file.write({{"step", step}});
+    file.sync();
+    watch.complete();
+  };
+  subject.check = [check = subject.check](const fs::path& run, int completed) {
+    if (completed > 0) check(run, completed);
+  };
+  return subject;
+}
+
 class CheckpointFaults : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -167,7 +213,7 @@ class CheckpointFaults : public testing::Test {
   }
   static void TearDownTestSuite() {
     for (const auto& [kind, count] : injector_->counts()) std::printf("%8zu  %s\n", count, kind.c_str());
-    std::printf("%8zu  faults injected into the checkpoint store\n", injector_->total());
+    std::printf("%8zu  faults injected into the checkpoint store and metrics.jsonl\n", injector_->total());
     injector_.reset();
   }
   inline static std::unique_ptr<test::Injector> injector_;
@@ -194,6 +240,15 @@ TEST_F(CheckpointFaults, ErrorsThenPowerLosses) {
 
 TEST_F(CheckpointFaults, KillsThenPowerLosses) {
   for (const Case& each : kSingle) injector_->kill_and_lose_power(subject_of(each));
+}
+
+TEST_F(CheckpointFaults, Metrics) {
+  for (const Subject& each : {metrics(), new_metrics()}) {
+    injector_->fail_each_call(each);
+    injector_->kill_at_each_call(each);
+    injector_->lose_power(each);
+    injector_->fail_and_lose_power(each);
+  }
 }
 
 }  // namespace

@@ -45,12 +45,30 @@ TEST_F(FullDisk, TheLastCheckpointStaysWhole) {
   EXPECT_EQ(newest(), 3);
 }
 
-TEST_F(FullDisk, MetricsSayThatTheyCannotBeWritten) {
-  MetricsFile metrics(folder_ / "metrics.jsonl", 0);
-  const std::string error = test::message_of<IoError>([&] {
-    for (int64_t step = 0; step < 100'000; ++step) metrics.write({{"step", step}, {"split", "train"}});
-  });
-  EXPECT_NE(error.find("metrics.jsonl: cannot write: No space left on device"), std::string::npos) << error;
+TEST_F(FullDisk, MetricsSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) {
+  save(1, 10'000);
+  const auto path = folder_ / "metrics.jsonl";
+  int64_t last = 0;
+  {
+    MetricsFile metrics(path, 0);
+    const std::string error = test::message_of<IoError>([&] {
+      for (;; ++last) metrics.write({{"step", last + 1}, {"split", "train"}});
+    });
+    EXPECT_NE(error.find("metrics.jsonl: cannot write: No space left on device"), std::string::npos) << error;
+  }
+  EXPECT_GT(last, 1000);
+  EXPECT_NE(test::read_text(path).back(), '\n') << "the line under way is cut";
+  EXPECT_EQ(newest(), 1);
+  // Nor is there room for cutting the file: it stays as it is.
+  const std::string full = test::read_text(path);
+  EXPECT_THROW(MetricsFile(path, last), IoError);
+  EXPECT_EQ(test::read_text(path), full);
+  disk_.resize("size=4m");
+  MetricsFile(path, last).write({{"step", last + 1}});
+  const std::string whole = full.substr(0, full.rfind('\n') + 1);
+  EXPECT_EQ(test::read_text(path), whole + "{\"step\":" + std::to_string(last + 1) + "}\n");
+  save(2, 10'000);
+  EXPECT_EQ(newest(), 2);
 }
 
 TEST_F(FullDisk, AReadOnlyFolderIsNamed) {
