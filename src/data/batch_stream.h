@@ -6,6 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "data/order.h"
@@ -39,8 +40,8 @@ class BatchStream {
   /// Goes on from a position, in an instant wherever it is. @param position at least 0
   void seek(int64_t position);
 
-  /// Time spent in next() until a step was prepared.
-  double seconds_waited() const { return seconds_waited_; }
+  /// Time spent in next() until a step was prepared, since this was last asked.
+  double take_seconds_waited() { return std::exchange(seconds_waited_, 0.0); }
 
  private:
   void prepare();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/tokens.h"
@@ -28,6 +29,8 @@ class Sequences {
   int64_t count() const { return (predicted() + length_ - 1) / length_; }
   /// Tokens that are predicted.
   int64_t predicted() const { return tokens_.size() > 0 ? tokens_.size() - 1 : 0; }
+  /// Of the tokens. @see Tokens::identity
+  std::string identity() const { return tokens_.identity(); }
 
   /// As long as the longest of the sequences.
   /// @param numbers at least one, each within count()

@@ -1,5 +1,7 @@
 #include "train/optimizer.h"
 
+#include <ATen/record_function.h>
+
 namespace cosformer::train {
 namespace {
 
@@ -24,6 +26,7 @@ Optimizer::Optimizer(std::vector<torch::Tensor> parameters, const OptimizerRecip
 }
 
 double Optimizer::clip_gradients() const {
+  RECORD_USER_SCOPE("cosformer::optimizer");
   const auto norm = [&] {
     double squares = 0;
     for (const torch::Tensor& parameter : parameters_) {
@@ -70,6 +73,7 @@ void Optimizer::step_group(const std::vector<std::size_t>& group, double decay, 
 }
 
 void Optimizer::step(double rate, int64_t t) {
+  RECORD_USER_SCOPE("cosformer::optimizer");
   const torch::NoGradGuard no_gradients;
   std::vector<std::size_t> decaying, others;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

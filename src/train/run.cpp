@@ -23,7 +23,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// What differs between two machines, "threads 2, not 1", or nothing.
+/// What differs between two objects, "threads 2, not 1", or nothing.
 std::string difference(const Json& now, const Json& before) {
   std::string text;
   for (const auto& [key, value] : now.items()) {
@@ -45,7 +45,8 @@ Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& to
       team_(team),
       valid_(std::move(valid)),
       store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
-  state_.train_tokens = train.predicted() + 1;
+  state_.data_identity = {{"train", train.identity()}, {"valid", valid_.identity()}};
+  team.require_equal("data", state_.data_identity.dump(2));
   state_.machine = machine_json(recipe.threads);
   state_.machine["ranks"] = team.count();
   trainer_.emplace(recipe, std::move(train), team);
@@ -145,10 +146,8 @@ bool Run::restore() {
   if ((stored && state.step != stored->step) || state.step > recipe_.train.steps) {
     throw FormatError(place + ": step: expected that of the folder, got " + std::to_string(state.step));
   }
-  if (state.train_tokens != state_.train_tokens) {
-    throw FormatError(recipe_.data.path + ": expected the " + std::to_string(state.train_tokens) +
-                      " tokens of train that the run began with, got " + std::to_string(state_.train_tokens));
-  }
+  if (const std::string other = difference(state_.data_identity, state.data_identity); !other.empty())
+    throw FormatError(recipe_.data.path + ": expected the data that the run began with, got " + other);
   trainer_->restore(stored ? stored->tensors.tensors() : std::vector<io::TensorBytes>(), state.step,
                     state.data_position, place);
   const bool is_finished = state.step == recipe_.train.steps || ran_out_of_patience(state);
@@ -167,8 +166,9 @@ bool Run::restore() {
 void Run::log(const Trainer::Step& step, double seconds, bool is_due) {
   state_.window.add(step.loss, step.predicted, state_.loss.add(step.loss), seconds);
   if (!is_due) return;
-  const Json line =
+  Json line =
       state_.window.take_line(state_.step, step.learning_rate, step.gradient_norm, state_.skipped_steps);
+  line["data_wait_seconds"] = trainer_->take_seconds_waited();
   if (log_) log_->write(line);
 }
 

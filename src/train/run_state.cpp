@@ -9,7 +9,7 @@ using Json = nlohmann::ordered_json;
 std::string to_json(const RunState& state) {
   return Json{{"step", state.step},
               {"data_position", state.data_position},
-              {"train_tokens", state.train_tokens},
+              {"data_identity", state.data_identity},
               {"best_loss", state.best_loss ? Json(*state.best_loss) : Json()},
               {"best_step", state.best_step},
               {"skipped_steps", state.skipped_steps},
@@ -36,11 +36,12 @@ RunState run_state_from_json(const std::string& text, const std::string& place) 
     return json[key];
   };
   const auto count = [](const Json& value) { return value.is_number_integer() && value >= 0; };
+  const auto object = [](const Json& value) { return value.is_object(); };
   const auto number = [](const Json& value) { return value.is_number(); };
   RunState state;
   state.step = get("step", count);
   state.data_position = get("data_position", count);
-  state.train_tokens = get("train_tokens", count);
+  state.data_identity = get("data_identity", object);
   const Json best = get("best_loss", [](const Json& value) { return value.is_number() || value.is_null(); });
   if (!best.is_null()) state.best_loss = best;
   state.best_step = get("best_step", count);
@@ -51,7 +52,7 @@ RunState run_state_from_json(const std::string& text, const std::string& place) 
   state.window.loss = get("window_loss", number);
   state.window.predicted = get("window_predicted", count);
   state.window.spikes = get("window_spikes", count);
-  state.machine = get("machine", [](const Json& value) { return value.is_object(); });
+  state.machine = get("machine", object);
   return state;
 }
 

@@ -14,13 +14,13 @@ namespace cosformer::train {
 struct RunState {
   int64_t step = 0;
   int64_t data_position = 0;  ///< sequences taken
-  int64_t train_tokens = 0;   ///< of the split, to notice other data
   /// The lowest validation loss so far and its step.
   std::optional<double> best_loss;
   int64_t best_step = 0;
   int64_t skipped_steps = 0;  ///< batches whose loss or gradient was not finite
   LossStatistics loss;
   StepWindow window;
+  nlohmann::ordered_json data_identity;  ///< data::Tokens::identity of each split, to notice other data
   nlohmann::ordered_json machine;
 };
 

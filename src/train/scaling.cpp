@@ -25,7 +25,10 @@ StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& mac
   const auto passes = static_cast<double>(train.accumulation);
   const double tokens = static_cast<double>(rows * train.sequence_length) / stretches * passes;
   StepCosts costs;
-  costs.compute = nn::training_operations(model, train.sequence_length).total() * tokens / machine.rate;
+  // A second forward adds a third.
+  const double forwards = train.recompute ? 2 : 1;
+  costs.compute = nn::training_operations(model, train.sequence_length).total() * (2 + forwards) / 3 *
+                  tokens / machine.rate;
   costs.memory =
       nn::training_memory(model, training_size(recipe, rows, train.sequence_length / train.sequence_ranks))
           .peak;
@@ -36,14 +39,14 @@ StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& mac
   const double buckets = std::max(1.0, weights / static_cast<double>(kBucketBytes));
   costs.gradient_bytes = 2 * (n - 1) / n * weights;
   costs.gradients = costs.gradient_bytes / machine.link + 2 * (n - 1) * buckets * machine.latency;
-  // Backward is two thirds of the last micro batch; the last bucket has nothing to hide behind.
-  const double backward = costs.compute / passes * 2 / 3;
+  // Backward is two thirds of the last micro batch or more; the last bucket has nothing to hide behind.
+  const double backward = costs.compute / passes * (1 + forwards) / (2 + forwards);
   costs.not_hidden = std::max(costs.gradients - backward, costs.gradients / buckets);
 
   if (train.sequence_ranks > 1) {
     const auto layers = static_cast<double>(model.layers), width = static_cast<double>(model.width);
     const double state = static_cast<double>(nn::decoder_state_bytes(model, 0) * rows) / layers;
-    const double rounds = 2 * layers * passes;  // forward and backward
+    const double rounds = (1 + forwards) * layers * passes;  // forward and backward
     costs.state_bytes = rounds * (stretches - 1) * state;
     costs.states = costs.state_bytes / machine.link + rounds * (stretches - 1) * machine.latency;
     const double keys_and_values =

@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <ATen/record_function.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -49,8 +51,8 @@ std::string rows_of(const std::vector<io::TensorBytes>& tensors, const std::stri
 Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team)
     : recipe_(recipe),
       team_(team),
-      sequences_(std::move(sequences)),
-      order_(sequences_.count(), static_cast<uint64_t>(recipe.seed)),
+      stream_(std::move(sequences), {recipe.train.batch_size, recipe.train.accumulation},
+              static_cast<uint64_t>(recipe.seed)),
       model_(seeded_model(recipe)),
       optimizer_(model_->parameters(), recipe.optimizer) {
   begin_averages();
@@ -70,23 +72,16 @@ void Trainer::begin_averages() {
   for (const torch::Tensor& parameter : model_->parameters()) averages_.push_back(parameter.detach().clone());
 }
 
-std::vector<data::Batch> Trainer::next_batches() {
-  std::vector<data::Batch> batches;
-  std::vector<int64_t> numbers(static_cast<std::size_t>(recipe_.train.batch_size));
-  for (int64_t i = 0; i < recipe_.train.accumulation; ++i) {
-    for (int64_t& number : numbers) number = order_.at(data_position_++);
-    batches.push_back(sequences_.batch(numbers));
-  }
-  return batches;
-}
-
 Trainer::Step Trainer::step() {
   const int64_t number = steps_done_ + 1;
   const torch::Tensor random_state = nn::random_state();
   Step step{0, 0, 0,
             learning_rate(recipe_.optimizer.learning_rate, recipe_.schedule, number, recipe_.train.steps)};
   team_.at_step(number);
-  std::vector<data::Batch> batches = next_batches();
+  std::vector<data::Batch> batches = [&] {
+    RECORD_USER_SCOPE("cosformer::data");
+    return stream_.next();
+  }();
   for (const data::Batch& batch : batches) step.predicted += batch.predicted;
   const std::vector<torch::Tensor> parameters = model_->parameters();
   nn::ForwardOptions options = forward_options(recipe_);
@@ -127,6 +122,7 @@ NonFiniteError Trainer::non_finite(std::vector<data::Batch>& batches,
 
 void Trainer::average_weights() {
   if (averages_.empty()) return;
+  RECORD_USER_SCOPE("cosformer::optimizer");
   const torch::NoGradGuard no_gradients;
   // Early averages forget the initial weights sooner.
   const auto steps = static_cast<double>(steps_done_);
@@ -184,7 +180,7 @@ void Trainer::restore(const std::vector<io::TensorBytes>& tensors, int64_t steps
     seed_generator(recipe_, team_, steps_done);
   }
   steps_done_ = steps_done;
-  data_position_ = data_position;
+  stream_.seek(data_position);
 }
 
 }  // namespace cosformer::train

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "cosformer/nn/language_model.h"
-#include "data/order.h"
-#include "data/sequences.h"
+#include "data/batch_stream.h"
 #include "train/named_tensors.h"
 #include "train/optimizer.h"
 #include "train/ranks/team.h"
@@ -53,7 +52,9 @@ class Trainer {
 
   int64_t steps_done() const { return steps_done_; }
   /// Sequences taken so far.
-  int64_t data_position() const { return data_position_; }
+  int64_t data_position() const { return stream_.position(); }
+  /// Time that steps have waited for data since this was last asked.
+  double take_seconds_waited() { return stream_.take_seconds_waited(); }
   nn::LanguageModel& model() { return model_; }
 
   /// Before the first step: nn::load_fitting_weights.
@@ -87,7 +88,6 @@ class Trainer {
  private:
   /// All of the state but the generators.
   NamedTensors learned() const;
-  std::vector<data::Batch> next_batches();
   NonFiniteError non_finite(std::vector<data::Batch>& batches, const torch::Tensor& random_state_before);
   void begin_averages();
   void average_weights();
@@ -95,12 +95,11 @@ class Trainer {
 
   Recipe recipe_;
   Team& team_;
-  data::Sequences sequences_;
-  data::SequenceOrder order_;
+  data::BatchStream stream_;
   nn::LanguageModel model_;
   Optimizer optimizer_;
   std::vector<torch::Tensor> averages_;  // of the parameters, in their order; none without average_decay
-  int64_t steps_done_ = 0, data_position_ = 0;
+  int64_t steps_done_ = 0;
 };
 
 }  // namespace cosformer::train

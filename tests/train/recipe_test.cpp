@@ -92,7 +92,8 @@ TEST_F(Recipes, AValueOutOfRangeIsNamed) {
   EXPECT_EQ(error(kLeast, {"model.heads=3"}), "r.toml: model.heads: expected a divisor of width 256, got 3");
   EXPECT_EQ(error(kLeast, {"model.attention=sofmax"}),
             "--model.attention: expected cosformer | linear | softmax, got \"sofmax\"");
-  EXPECT_EQ(error(kLeast, {"data.format=text"}), "--data.format: expected bytes | wikitext | shards, got \"text\"");
+  EXPECT_EQ(error(kLeast, {"data.format=text"}),
+            "--data.format: expected bytes | wikitext | shards, got \"text\"");
   EXPECT_EQ(error(kLeast, {"model.dropout=1"}), "r.toml: model.dropout: expected a number in [0, 1), got 1");
   EXPECT_EQ(error(""), "r.toml: data.path: expected a folder, got none");
 }

@@ -11,7 +11,7 @@ RunState some_state() {
   RunState state;
   state.step = 7;
   state.data_position = 56;
-  state.train_tokens = 1000;
+  state.data_identity = {{"train", "1000 tokens"}};
   state.best_loss = 1.0 / 3;
   state.best_step = 5;
   state.window.loss = 0.1 + 0.2;
@@ -27,7 +27,7 @@ TEST(RunState, RoundTripKeepsEveryBit) {
   const RunState state = some_state(), read = run_state_from_json(to_json(state), "x");
   EXPECT_EQ(read.step, 7);
   EXPECT_EQ(read.data_position, 56);
-  EXPECT_EQ(read.train_tokens, 1000);
+  EXPECT_EQ(read.data_identity, state.data_identity);
   EXPECT_EQ(read.best_loss, state.best_loss);
   EXPECT_EQ(read.best_step, 5);
   EXPECT_EQ(read.window.loss, state.window.loss);

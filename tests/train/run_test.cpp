@@ -2,6 +2,7 @@
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
+#include "data/make_shards.h"
 #include "io/folder_lock.h"
 #include "train/evaluation.h"
 #include "train/runs.h"
@@ -277,9 +278,23 @@ TEST_F(Runs, OfAnotherRecipeAreNotContinued) {
                 ": cannot be continued by another recipe: train.batch_size: the run has 3, got 4");
   recipe_.train.batch_size = 3;
   folder_.write("data/train.txt", tiny_text(701, 1));
-  EXPECT_NE(
-      error<FormatError>(true).find("expected the 700 tokens of train that the run began with, got 701"),
-      std::string::npos);
+  const std::string expected = ": expected the data that the run began with, got train ";
+  EXPECT_NE(error<FormatError>(true).find(expected + "\"701 tokens, crc64 "), std::string::npos);
+  std::string other = tiny_text(700, 1);
+  other[333] = 'x';
+  folder_.write("data/train.txt", other);
+  EXPECT_NE(error<FormatError>(true).find(expected + "\"700 tokens, crc64 "), std::string::npos);
+}
+
+TEST_F(Runs, OnShardsEqualThoseOnTheText) {
+  run("text");
+  data::make_shards({path("data"), data::Format::kBytes, {"train", "valid"}, 300}, 2, path("shards"),
+                    [](std::size_t, std::size_t) {});
+  recipe_.data.path = path("shards");
+  recipe_.data.format = "shards";
+  run("shards-run", false, 5);
+  run("shards-run", true);
+  expect_same("text", "shards-run");
 }
 
 TEST_F(Runs, OfOtherWordsAreNotContinued) {
