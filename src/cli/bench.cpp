@@ -9,6 +9,7 @@ void add_bench(CLI::App& app) {
   add_attention(*bench);
   add_compare(*bench);
   add_step(*bench);
+  add_training(*bench);
 }
 
 }  // namespace cosformer::cli

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   cli::add_bench(app);
   cli::add_data(app);
   cli::add_plot(app);
+  cli::add_profile(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

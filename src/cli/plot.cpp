@@ -1,9 +1,9 @@
-// cosformer plot RUN...: a metric of several runs against the step, from their metrics.jsonl.
+// cosformer plot RUN...: a metric of several runs against the step, from their metrics.jsonl; seeds averaged.
 
 #include <cstdio>
 #include <memory>
 
-#include "cli/bench/metrics.h"
+#include "cli/run_curves.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "io/atomic_file.h"
@@ -24,9 +24,12 @@ void run(const Flags& flags) {
 }  // namespace
 
 void add_plot(CLI::App& app) {
-  auto* verb = app.add_subcommand("plot", "draw a metric of runs against the step, as SVG");
+  auto* verb =
+      app.add_subcommand("plot", "draw a metric of runs against the step, averaged over seeds, as SVG");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("runs", flags->runs, "folders of runs")->required();
+  verb->add_option("runs", flags->runs,
+                   "folders of runs; those whose recipes differ in seed alone are one curve with a band")
+      ->required();
   verb->add_option("--output", flags->output, "file to write")->capture_default_str();
   verb->add_option("--split", flags->split, "train, valid or test")->capture_default_str();
   verb->add_option("--metric", flags->metric, "key of metrics.jsonl")->capture_default_str();

@@ -7,6 +7,7 @@
 
 #include "cli/own_arguments.h"
 #include "cli/progress.h"
+#include "cli/recipe_overrides.h"
 #include "cli/stopped.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
@@ -24,18 +25,6 @@ struct Flags {
   train::TrainOptions options;
 };
 
-/// key=value for each --key=value that is no flag of the verb's own.
-std::vector<std::string> overrides(const std::vector<std::string>& arguments) {
-  std::vector<std::string> keys;
-  for (const std::string& argument : arguments) {
-    if (!argument.starts_with("--")) {
-      throw UsageError(argument + ": expected an override --key=value");
-    }
-    keys.push_back(argument.substr(2));
-  }
-  return keys;
-}
-
 /// This command line without --ranks, as that many processes.
 void launch(int64_t ranks, const train::Recipe& recipe) {
   if (train::rank_environment())
@@ -52,7 +41,7 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
     return;
   }
   if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
-  const train::Recipe recipe = train::read_recipe(flags.recipe, overrides(arguments));
+  const train::Recipe recipe = train::read_recipe(flags.recipe, recipe_overrides(arguments));
   if (flags.ranks > 1) return launch(flags.ranks, recipe);
   train::TrainResult result;
   {

@@ -11,6 +11,7 @@ void add_describe(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_plot(CLI::App& app);
+void add_profile(CLI::App& app);
 void add_train(CLI::App& app);
 
 }  // namespace cosformer::cli

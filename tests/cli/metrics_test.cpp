@@ -46,13 +46,6 @@ TEST_F(Metrics, ForgivesAnUnfinishedLastLineOnly) {
   EXPECT_THROW(read_metric(run_, "valid", "loss"), FormatError);
 }
 
-TEST_F(Metrics, WithoutAFileOrAMetricThereIsNoChart) {
-  EXPECT_THROW(metric_chart({run_.string()}, "valid", "loss"), IoError);
-  write("{\"step\": 1, \"split\": \"train\", \"loss\": 3}\n");
-  EXPECT_THROW(metric_chart({run_.string()}, "valid", "loss"), FormatError);
-  EXPECT_NE(metric_chart({run_.string()}, "train", "loss").find("<svg"), std::string::npos);
-}
-
 TEST_F(Metrics, ARunIsNamedAfterItsFolder) {
   EXPECT_EQ(run_name("runs/quickstart-1/softmax"), "softmax");
   EXPECT_EQ(run_name("runs/softmax/"), "softmax");

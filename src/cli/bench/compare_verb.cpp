@@ -5,8 +5,8 @@
 
 #include "cli/bench/compare.h"
 #include "cli/bench/machine.h"
-#include "cli/bench/metrics.h"
 #include "cli/bench/verbs.h"
+#include "cli/run_curves.h"
 #include "cli/usage_error.h"
 #include "io/atomic_file.h"
 

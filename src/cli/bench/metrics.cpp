@@ -40,23 +40,4 @@ std::string run_name(const std::filesystem::path& run) {
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
-std::string metric_chart(const std::vector<std::string>& runs, const std::string& split,
-                         const std::string& metric, const std::string& title, const std::string& note) {
-  io::Chart chart;
-  chart.title =
-      title.empty() ? (metric == "loss" ? "Loss" : metric) + " against step, split " + split : title;
-  chart.note = note;
-  chart.x_title = "step";
-  chart.y_title = metric == "loss" ? split + " loss (nats per predicted token)" : split + " " + metric;
-  for (const std::string& run : runs) {
-    io::ChartSeries series{run_name(run), read_metric(run, split, metric), std::nullopt, false};
-    if (series.points.empty()) {
-      throw FormatError(run + "/metrics.jsonl: expected lines with split " + split + " and " + metric +
-                        ", got none");
-    }
-    chart.series.push_back(std::move(series));
-  }
-  return io::to_svg(chart);
-}
-
 }  // namespace cosformer::cli

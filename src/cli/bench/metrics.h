@@ -19,10 +19,4 @@ std::vector<io::ChartPoint> read_metric(const std::filesystem::path& run, const 
 /// A run's name among others: its folder's name.
 std::string run_name(const std::filesystem::path& run);
 
-/// One line a run.
-/// @throws FormatError if a run has no such metric
-std::string metric_chart(const std::vector<std::string>& runs, const std::string& split,
-                         const std::string& metric, const std::string& title = "",
-                         const std::string& note = "");
-
 }  // namespace cosformer::cli

@@ -8,5 +8,6 @@ namespace cosformer::cli {
 void add_attention(CLI::App& bench);
 void add_compare(CLI::App& bench);
 void add_step(CLI::App& bench);
+void add_training(CLI::App& bench);
 
 }  // namespace cosformer::cli

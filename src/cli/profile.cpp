@@ -1,0 +1,81 @@
+// cosformer profile RECIPE: where the time of a training step goes.
+
+#include <ATen/record_function.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "bench/peak.h"
+#include "cli/profile/recorder.h"
+#include "cli/profile/report.h"
+#include "cli/recipe_overrides.h"
+#include "cli/trial.h"
+#include "cli/usage_error.h"
+#include "cli/verbs.h"
+#include "io/atomic_file.h"
+
+namespace cosformer::cli {
+namespace {
+
+struct Flags {
+  std::string recipe, trace;
+  int64_t steps = 3;
+};
+
+/// Of the best instruction that the machine has, before or after the steps.
+double peak(int64_t threads) {
+  return bench::peak_arithmetic(available_isas().back(), bench::Operand::float32, static_cast<int>(threads));
+}
+
+nn::Operations step_operations(const Trial& trial) {
+  nn::Operations o = nn::training_operations(trial.recipe().model, trial.recipe().train.sequence_length);
+  for (double* part : {&o.projections, &o.attention, &o.ffn, &o.head})
+    *part *= static_cast<double>(trial.step_tokens());
+  return o;
+}
+
+std::vector<PlacedEvent> recorded_steps(train::Trainer& trainer, int64_t steps) {
+  const OperatorRecorder recorder;
+  for (int64_t i = 0; i < steps; ++i) {
+    RECORD_USER_SCOPE(kStepEvent);
+    trainer.step();
+  }
+  return placed(recorder.events());
+}
+
+void run(const Flags& flags, const std::vector<std::string>& arguments) {
+  if (flags.steps < 1)
+    throw UsageError("--steps: expected an integer >= 1, got " + std::to_string(flags.steps));
+  Trial trial(train::read_recipe(flags.recipe, recipe_overrides(arguments)), flags.steps + 1);
+  const train::Recipe& recipe = trial.recipe();
+  timed_step(trial.trainer());
+  ProfileFacts facts{.steps = flags.steps,
+                     .thread = OperatorRecorder::this_thread(),
+                     .operations = step_operations(trial),
+                     .peak = peak(recipe.threads)};
+  const auto events = recorded_steps(trial.trainer(), flags.steps);
+  facts.peak = std::max(facts.peak, peak(recipe.threads));
+  std::printf("%s, %lld tokens a step in sequences of %lld%s, %lld threads, peak %.1f GFLOP/s\n\n",
+              recipe.model.attention.c_str(), static_cast<long long>(trial.step_tokens()),
+              static_cast<long long>(recipe.train.sequence_length),
+              trial.has_data() ? "" : " (random bytes: no data there)",
+              static_cast<long long>(recipe.threads), facts.peak / 1e9);
+  std::fputs(profile_table(events, facts).c_str(), stdout);
+  if (!flags.trace.empty()) io::write_file(flags.trace, trace_json(events, facts.thread));
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app) {
+  auto* verb = app.add_subcommand("profile", "where the time of a training step goes");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("recipe", flags->recipe, "TOML file")->required();
+  verb->add_option("--steps", flags->steps, "steps that are recorded, after one that is not")
+      ->capture_default_str();
+  verb->add_option("--trace", flags->trace, "file for a trace that Perfetto and chrome://tracing open");
+  verb->allow_extras();
+  verb->footer("--KEY=VALUE overrides a key of the recipe, such as --train.batch_size=1.");
+  verb->callback([flags, verb] { run(*flags, verb->remaining()); });
+}
+
+}  // namespace cosformer::cli
