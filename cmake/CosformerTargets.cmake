@@ -13,6 +13,10 @@ function(cosformer_configure target)
   if(COSFORMER_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${COSFORMER_SANITIZE} -fno-sanitize-recover=all
       -fno-omit-frame-pointer)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      # Instrumented code hides from GCC what has been written.
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    endif()
     target_link_options(${target} PUBLIC -fsanitize=${COSFORMER_SANITIZE})
     if(COSFORMER_SANITIZE MATCHES thread)
       # An uninstrumented OpenMP runtime shows false races, so threads come from the standard library.
