@@ -26,7 +26,8 @@ class Sharded : public test::FolderTest {
  protected:
   void SetUp() override {
     std::string text;
-    for (int i = 0; i < 60'000; ++i) text += "word" + std::to_string(i * i % 977) + (i % 9 == 8 ? "\n" : " ");
+    for (int64_t i = 0; i < 60'000; ++i)
+      text += "word" + std::to_string(i * i % 977) + (i % 9 == 8 ? "\n" : " ");
     write("text/train.txt", text);
     write("text/valid.txt", text.substr(1000, 70'001));
   }
