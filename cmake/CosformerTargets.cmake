@@ -44,6 +44,8 @@ function(cosformer_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest_main)
   cosformer_configure(${name})
+  # What is under test is compiled as users have it; its tests need not be.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(arg_LABELS)
     list(APPEND arg_PROPERTIES LABELS ${arg_LABELS})
   endif()

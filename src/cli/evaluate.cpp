@@ -1,6 +1,6 @@
 // cosformer evaluate DIR: the loss of a model over a split of its data, as one line of JSON.
 
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

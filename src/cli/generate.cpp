@@ -2,7 +2,7 @@
 
 #include "cosformer/nn/generate.h"
 
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cstdio>

@@ -66,9 +66,9 @@ torch::Tensor MultiHeadAttentionImpl::features(const torch::Tensor& projected) c
 
 torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
   const InspectedPart part("attention");
-  const torch::Tensor q = features(inspected("query", query_(x)));
-  const torch::Tensor k = features(inspected("key", key_(x)));
-  const torch::Tensor v = split_heads(inspected("value", value_(x)));
+  const torch::Tensor q = features(inspected("query", query_->forward(x)));
+  const torch::Tensor k = features(inspected("key", key_->forward(x)));
+  const torch::Tensor v = split_heads(inspected("value", value_->forward(x)));
   torch::Tensor mixed;
   if (options_.kind == "softmax") {
     if (split.is_split()) throw ShapeError("attention: softmax has no state by which sequences can be split");
@@ -80,7 +80,7 @@ torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const Sequ
   } else {
     mixed = ops::attention(q, k, v, options_.horizon, true, {.feature_map = feature_map(options_.kind)});
   }
-  return inspected("output", output_(inspected("", mixed.reshape(x.sizes()))));
+  return inspected("output", output_->forward(inspected("", mixed.reshape(x.sizes()))));
 }
 
 AttentionState MultiHeadAttentionImpl::initial_state(int64_t batch) const {
@@ -116,7 +116,8 @@ torch::Tensor MultiHeadAttentionImpl::softmax_advance(const torch::Tensor& q, co
 
 torch::Tensor MultiHeadAttentionImpl::advance(const torch::Tensor& x, AttentionState& state) {
   const torch::NoGradGuard no_gradients;
-  const torch::Tensor q = features(query_(x)), k = features(key_(x)), v = split_heads(value_(x));
+  const torch::Tensor q = features(query_->forward(x)), k = features(key_->forward(x)),
+                      v = split_heads(value_->forward(x));
   torch::Tensor mixed;
   if (options_.kind == "softmax") {
     mixed = softmax_advance(q, k, v, state);
@@ -129,7 +130,7 @@ torch::Tensor MultiHeadAttentionImpl::advance(const torch::Tensor& x, AttentionS
                                 {.feature_map = feature_map(options_.kind)});
   }
   state.length += x.size(1);
-  return output_(mixed.reshape(x.sizes()));
+  return output_->forward(mixed.reshape(x.sizes()));
 }
 
 }  // namespace cosformer::nn

@@ -1,5 +1,7 @@
 #include "cosformer/nn/block.h"
 
+#include <torch/nn/modules/normalization.h>
+
 #include <cmath>
 
 #include "nn/initial_weights.h"
@@ -8,8 +10,8 @@
 namespace cosformer::nn {
 namespace {
 
-torch::nn::LayerNorm layer_norm(int64_t width) {
-  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}));
+std::shared_ptr<torch::nn::LayerNormImpl> layer_norm(int64_t width) {
+  return std::make_shared<torch::nn::LayerNormImpl>(torch::nn::LayerNormOptions({width}));
 }
 
 }  // namespace
@@ -24,9 +26,9 @@ FeedForwardImpl::FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, d
 
 torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
   const InspectedPart part("ffn");
-  const torch::Tensor gate = gate_ ? at::silu(inspected("gate", gate_(x))) : torch::Tensor();
-  const torch::Tensor up = inspected("up", up_(x));
-  return inspected("down", down_(inspected("", gate_ ? gate * up : at::gelu(up))));
+  const torch::Tensor gate = gate_ ? at::silu(inspected("gate", gate_->forward(x))) : torch::Tensor();
+  const torch::Tensor up = inspected("up", up_->forward(x));
+  return inspected("down", down_->forward(inspected("", gate_ ? gate * up : at::gelu(up))));
 }
 
 BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropout) {
@@ -46,20 +48,22 @@ BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropou
 }
 
 torch::Tensor BlockImpl::add_ffn(const torch::Tensor& x) {
-  const torch::Tensor ffn = ffn_(inspected("ffn_norm", ffn_norm_(x)));
+  const torch::Tensor ffn = ffn_(inspected("ffn_norm", ffn_norm_->forward(x)));
   return inspected("", x + at::dropout(ffn, dropout_, is_training()));
 }
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, const SequenceSplit& split) {
   // A statement of its own: what attention read is free before the feed-forward layers begin.
-  const torch::Tensor y = x + at::dropout(attention_(inspected("attention_norm", attention_norm_(x)), split),
-                                          dropout_, is_training());
+  const torch::Tensor y =
+      x + at::dropout(attention_(inspected("attention_norm", attention_norm_->forward(x)), split), dropout_,
+                      is_training());
   return add_ffn(y);
 }
 
 torch::Tensor BlockImpl::advance(const torch::Tensor& x, AttentionState& state) {
   const torch::NoGradGuard no_gradients;
-  return add_ffn(x + at::dropout(attention_->advance(attention_norm_(x), state), dropout_, is_training()));
+  return add_ffn(
+      x + at::dropout(attention_->advance(attention_norm_->forward(x), state), dropout_, is_training()));
 }
 
 }  // namespace cosformer::nn

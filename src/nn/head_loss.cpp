@@ -1,6 +1,7 @@
 #include "nn/head_loss.h"
 
 #include <ATen/record_function.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 

@@ -1,5 +1,9 @@
 #include "cosformer/nn/language_model.h"
 
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/normalization.h>
+
 #include <cmath>
 #include <sstream>
 
@@ -13,8 +17,8 @@
 namespace cosformer::nn {
 namespace {
 
-torch::nn::Embedding table(int64_t rows, int64_t width) {
-  torch::nn::Embedding embedding(rows, width);
+std::shared_ptr<torch::nn::EmbeddingImpl> table(int64_t rows, int64_t width) {
+  auto embedding = std::make_shared<torch::nn::EmbeddingImpl>(rows, width);
   torch::nn::init::normal_(embedding->weight, 0, kDeviation);
   return embedding;
 }
@@ -36,15 +40,16 @@ LanguageModelImpl::LanguageModelImpl(const LanguageModelConfig& config) : config
   if (config.positions == "learned") {
     positions_ = register_module("positions", table(config.max_length, config.width));
   }
-  blocks_ = register_module("blocks", torch::nn::ModuleList());
+  blocks_ = register_module("blocks", std::make_shared<torch::nn::ModuleListImpl>());
   for (int64_t layer = 0; layer < config.layers; ++layer) {
     blocks_->push_back(Block(config));
   }
-  norm_ = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.width})));
+  norm_ = register_module(
+      "norm", std::make_shared<torch::nn::LayerNormImpl>(torch::nn::LayerNormOptions({config.width})));
   if (!config.tie_embeddings) {
-    head_ = register_module(
-        "head",
-        torch::nn::Linear(torch::nn::LinearOptions(config.width, config.vocabulary_size).bias(false)));
+    head_ = register_module("head",
+                            std::make_shared<torch::nn::LinearImpl>(
+                                torch::nn::LinearOptions(config.width, config.vocabulary_size).bias(false)));
     torch::nn::init::normal_(head_->weight, 0, kDeviation);
   }
 }
@@ -64,7 +69,7 @@ void LanguageModelImpl::check_positions(int64_t begin, int64_t count) const {
 torch::Tensor LanguageModelImpl::embed(const torch::Tensor& tokens, int64_t begin) {
   const int64_t count = tokens.size(1);
   check_positions(begin, count);
-  torch::Tensor x = embedding_(tokens);
+  torch::Tensor x = embedding_->forward(tokens);
   if (positions_) {
     x = x + positions_->weight.narrow(0, begin, count);
   } else {
@@ -89,7 +94,7 @@ torch::Tensor LanguageModelImpl::hidden(const torch::Tensor& tokens, const Seque
     const auto forward = [block, split](const torch::Tensor& input) { return block->forward(input, split); };
     x = recompute_blocks ? recompute(forward, x, block->parameters()) : forward(x);
   }
-  return inspected("norm", norm_(x));
+  return inspected("norm", norm_->forward(x));
 }
 
 torch::Tensor LanguageModelImpl::forward(const torch::Tensor& tokens) {
@@ -130,10 +135,10 @@ torch::Tensor LanguageModelImpl::prefill(const torch::Tensor& tokens, DecoderSta
   const torch::NoGradGuard no_gradients;
   torch::Tensor x = embed(tokens, state.length);
   for (size_t layer = 0; layer < state.layers.size(); ++layer) {
-    x = blocks_[layer]->as<Block>()->advance(x, state.layers[layer]);
+    x = blocks_->ptr<BlockImpl>(layer)->advance(x, state.layers[layer]);
   }
   state.length += tokens.size(1);
-  return at::linear(norm_(x.select(1, -1)), head_weight());
+  return at::linear(norm_->forward(x.select(1, -1)), head_weight());
 }
 
 torch::Tensor LanguageModelImpl::step(const torch::Tensor& tokens, DecoderState& state) {

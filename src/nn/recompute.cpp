@@ -1,5 +1,7 @@
 #include "nn/recompute.h"
 
+#include <torch/autograd.h>
+
 #include "nn/autocast.h"
 #include "nn/random_state.h"
 

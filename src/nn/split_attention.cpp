@@ -8,6 +8,8 @@
 
 #include "nn/split_attention.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 #include <span>
 

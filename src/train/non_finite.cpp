@@ -1,5 +1,7 @@
 #include "train/non_finite.h"
 
+#include <torch/autograd.h>
+
 #include <cmath>
 #include <sstream>
 

@@ -1,6 +1,7 @@
 #include "nn/head_loss.h"
 
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include "nn/head_chunk.h"
 #include "nn/tiny_model.h"

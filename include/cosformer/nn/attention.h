@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <optional>
 #include <string>
 
 #include "cosformer/error.h"
+#include "cosformer/nn/module.h"
 #include "cosformer/nn/sequence_split.h"
 
 namespace cosformer::nn {
@@ -62,7 +61,7 @@ class MultiHeadAttentionImpl : public torch::nn::Module {
                                 AttentionState& state);
 
   AttentionOptions options_;
-  torch::nn::Linear query_ = nullptr, key_ = nullptr, value_ = nullptr, output_ = nullptr;
+  std::shared_ptr<torch::nn::LinearImpl> query_, key_, value_, output_;
 };
 TORCH_MODULE(MultiHeadAttention);
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "cosformer/nn/attention.h"
 #include "cosformer/nn/config.h"
+#include "cosformer/nn/module.h"
 
 namespace cosformer::nn {
 
@@ -17,7 +16,7 @@ class FeedForwardImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
 
  private:
-  torch::nn::Linear gate_ = nullptr, up_ = nullptr, down_ = nullptr;
+  std::shared_ptr<torch::nn::LinearImpl> gate_, up_, down_;
 };
 TORCH_MODULE(FeedForward);
 
@@ -38,7 +37,7 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor add_ffn(const torch::Tensor& x);
 
   double dropout_;
-  torch::nn::LayerNorm attention_norm_ = nullptr, ffn_norm_ = nullptr;
+  std::shared_ptr<torch::nn::LayerNormImpl> attention_norm_, ffn_norm_;
   MultiHeadAttention attention_ = nullptr;
   FeedForward ffn_ = nullptr;
 };

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <optional>
 #include <vector>
 
 #include "cosformer/nn/block.h"
 #include "cosformer/nn/config.h"
+#include "cosformer/nn/module.h"
 #include "cosformer/nn/precision.h"
 #include "cosformer/nn/sequence_split.h"
 
@@ -89,10 +88,10 @@ class LanguageModelImpl : public torch::nn::Module {
   const torch::Tensor& head_weight() const;
 
   LanguageModelConfig config_;
-  torch::nn::Embedding embedding_ = nullptr, positions_ = nullptr;
-  torch::nn::ModuleList blocks_ = nullptr;
-  torch::nn::LayerNorm norm_ = nullptr;
-  torch::nn::Linear head_ = nullptr;
+  std::shared_ptr<torch::nn::EmbeddingImpl> embedding_, positions_;
+  std::shared_ptr<torch::nn::ModuleListImpl> blocks_;
+  std::shared_ptr<torch::nn::LayerNormImpl> norm_;
+  std::shared_ptr<torch::nn::LinearImpl> head_;
 };
 TORCH_MODULE(LanguageModel);
 
