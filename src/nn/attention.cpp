@@ -73,7 +73,7 @@ torch::Tensor MultiHeadAttentionImpl::forward(const torch::Tensor& x, const Sequ
   if (options_.kind == "softmax") {
     if (split.is_split()) throw ShapeError("attention: softmax has no state by which sequences can be split");
     mixed = at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
-                                             std::nullopt, 0.0, true)
+                                             std::nullopt, is_training() ? options_.dropout : 0.0, true)
                 .transpose(1, 2);
   } else if (split.is_split()) {
     mixed = split_attention(q, k, v, options_.horizon, {.feature_map = feature_map(options_.kind)}, split);

@@ -16,19 +16,19 @@ std::shared_ptr<torch::nn::LayerNormImpl> layer_norm(int64_t width) {
 
 }  // namespace
 
-FeedForwardImpl::FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, double residual_scale) {
-  if (gated) {
-    gate_ = register_module("gate", normal_linear(width, ffn_width, kDeviation));
-  }
-  up_ = register_module("up", normal_linear(width, ffn_width, kDeviation));
-  down_ = register_module("down", normal_linear(ffn_width, width, kDeviation * residual_scale));
+FeedForwardImpl::FeedForwardImpl(const FeedForwardOptions& options) : dropout_(options.dropout) {
+  const int64_t w = options.width, f = options.ffn_width;
+  if (options.gated) gate_ = register_module("gate", normal_linear(w, f, kDeviation));
+  up_ = register_module("up", normal_linear(w, f, kDeviation));
+  down_ = register_module("down", normal_linear(f, w, kDeviation * options.residual_scale));
 }
 
 torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
   const InspectedPart part("ffn");
   const torch::Tensor gate = gate_ ? at::silu(inspected("gate", gate_->forward(x))) : torch::Tensor();
   const torch::Tensor up = inspected("up", up_->forward(x));
-  return inspected("down", down_->forward(inspected("", gate_ ? gate * up : at::gelu(up))));
+  return inspected("down", down_->forward(at::dropout(inspected("", gate_ ? gate * up : at::gelu(up)),
+                                                      dropout_, is_training())));
 }
 
 BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropout) {
@@ -41,10 +41,16 @@ BlockImpl::BlockImpl(const LanguageModelConfig& config) : dropout_(config.dropou
                                                 .kind = config.attention,
                                                 .horizon = config.horizon,
                                                 .residual_scale = residual_scale,
+                                                .dropout = config.attention_dropout,
                                             }));
   ffn_norm_ = register_module("ffn_norm", layer_norm(config.width));
-  ffn_ = register_module("ffn",
-                         FeedForward(config.width, config.ffn_width, config.ffn == "swiglu", residual_scale));
+  ffn_ = register_module("ffn", FeedForward(FeedForwardOptions{
+                                    .width = config.width,
+                                    .ffn_width = config.ffn_width,
+                                    .gated = config.ffn == "swiglu",
+                                    .residual_scale = residual_scale,
+                                    .dropout = config.activation_dropout,
+                                }));
 }
 
 torch::Tensor BlockImpl::add_ffn(const torch::Tensor& x) {

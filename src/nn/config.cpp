@@ -24,6 +24,10 @@ void require_size(std::string_view prefix, const char* key, int64_t value, int64
           value);
 }
 
+void require_probability(std::string_view prefix, const char* key, double value) {
+  require(value >= 0 && value < 1, prefix, key, "a number in [0, 1)", value);
+}
+
 void require_one_of(std::string_view prefix, const char* key, const std::string& value,
                     std::initializer_list<const char*> names) {
   std::string expected;
@@ -74,6 +78,10 @@ class Fields {
            object_.contains(key) ? object_[key] : Json());
     take(key, value.emplace());
   }
+  /// A key that earlier versions did not write: `value` stays where it is absent.
+  void take_if_there(const char* key, double& value) {
+    if (object_.contains(key)) take(key, value);
+  }
   void refuse_rest() const {
     if (!object_.empty()) {
       throw FormatError(prefix_ + "unknown key \"" + object_.begin().key() + '"');
@@ -120,7 +128,11 @@ void check(const LanguageModelConfig& config, std::string_view prefix) {
   require_one_of(prefix, "positions", config.positions, {"learned", "sinusoidal"});
   require(config.positions == "learned" || config.width % 2 == 0, prefix, "width",
           "an even number for sinusoidal positions", config.width);
-  require(config.dropout >= 0 && config.dropout < 1, prefix, "dropout", "a number in [0, 1)", config.dropout);
+  require_probability(prefix, "dropout", config.dropout);
+  require_probability(prefix, "activation_dropout", config.activation_dropout);
+  require_probability(prefix, "attention_dropout", config.attention_dropout);
+  require(config.attention_dropout == 0 || config.attention == "softmax", prefix, "attention_dropout",
+          "0 where attention is " + config.attention + ", which forms no weights", config.attention_dropout);
 }
 
 std::string to_json(const LanguageModelConfig& config) {
@@ -136,6 +148,8 @@ std::string to_json(const LanguageModelConfig& config) {
   json["positions"] = config.positions;
   json["max_length"] = config.max_length;
   json["dropout"] = config.dropout;
+  json["activation_dropout"] = config.activation_dropout;
+  json["attention_dropout"] = config.attention_dropout;
   json["tie_embeddings"] = config.tie_embeddings;
   return json.dump(2) + '\n';
 }
@@ -164,6 +178,8 @@ LanguageModelConfig config_from_json(std::string_view text, std::string_view nam
   fields.take("positions", config.positions);
   fields.take("max_length", config.max_length);
   fields.take("dropout", config.dropout);
+  fields.take_if_there("activation_dropout", config.activation_dropout);
+  fields.take_if_there("attention_dropout", config.attention_dropout);
   fields.take("tie_embeddings", config.tie_embeddings);
   fields.refuse_rest();
   try {

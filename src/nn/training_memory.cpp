@@ -28,7 +28,7 @@ int64_t kept_of_norm(const Sizes& sizes, int64_t layers) {
 }
 
 /// What autograd keeps in one block of a token.
-int64_t block_token(const LanguageModelConfig& config, const Sizes& sizes) {
+int64_t block_token(const LanguageModelConfig& config, const Sizes& sizes, int64_t length) {
   const int64_t w = sizes.w;
   // Of each norm its input, mean and deviation.
   int64_t bytes = 2 * (4 * w + 8) + kept_of_norm(sizes, 3) + kept_of_norm(sizes, sizes.gated ? 2 : 1);
@@ -39,6 +39,9 @@ int64_t block_token(const LanguageModelConfig& config, const Sizes& sizes) {
   // up and gelu(up); gate, silu(gate), up and their product.
   bytes += sizes.number * (sizes.gated ? 4 : 2) * sizes.f;
   if (sizes.dropout) bytes += sizes.number * 2 * w;
+  if (config.activation_dropout > 0) bytes += sizes.number * sizes.f;
+  // The weights, what was dropped of them, and the rest; in float32, in bfloat16 from float32's copies.
+  if (config.attention_dropout > 0) bytes += 4 * 3 * sizes.heads * length + (sizes.rounded ? 4 * 3 * w : 0);
   return bytes;
 }
 
@@ -66,7 +69,8 @@ TrainingMemory training_memory(const LanguageModelConfig& config, const Training
   memory.moments = size.copies * memory.weights;
 
   // A block with all it keeps, its rounded weights included, and what it keeps between its passes.
-  const int64_t whole_block = tokens * block_token(config, sizes) + (sizes.rounded ? 2 * block_weights : 0);
+  const int64_t whole_block =
+      tokens * block_token(config, sizes, size.length) + (sizes.rounded ? 2 * block_weights : 0);
   const int64_t kept_block = size.recompute ? stream : whole_block;
   // The final norm keeps its input; dropout of the embedding its mask.
   const int64_t ends = stream + (sizes.dropout ? stream : 0);

@@ -35,8 +35,15 @@ TEST(Config, JsonRoundTrip) {
             .positions = "sinusoidal",
             .max_length = 9,
             .dropout = 0.1,
+            .activation_dropout = 0.2,
             .tie_embeddings = false};
   EXPECT_EQ(config_from_json(to_json(config), "config.json"), config);
+}
+
+TEST(Config, KeysThatEarlierVersionsDidNotWriteMayBeAbsent) {
+  auto json = nlohmann::json::parse(to_json(LanguageModelConfig{}));
+  EXPECT_EQ(json.erase("activation_dropout") + json.erase("attention_dropout"), 2U);
+  EXPECT_EQ(config_from_json(json.dump(), "config.json"), LanguageModelConfig{});
 }
 
 TEST(Config, WrongValuesAreNamed) {
@@ -55,12 +62,20 @@ TEST(Config, WrongValuesAreNamed) {
   EXPECT_EQ(error_of("ffn", "relu"), "config.json: ffn: expected gelu | swiglu, got \"relu\"");
   EXPECT_EQ(error_of("positions", 1), "config.json: positions: expected a string, got 1");
   EXPECT_EQ(error_of("dropout", 1), "config.json: dropout: expected a number in [0, 1), got 1");
+  EXPECT_EQ(error_of("activation_dropout", -0.1),
+            "config.json: activation_dropout: expected a number in [0, 1), got -0.1");
+  EXPECT_EQ(error_of("attention_dropout", 1),
+            "config.json: attention_dropout: expected a number in [0, 1), got 1");
+  EXPECT_EQ(error_of("attention_dropout", 0.5),
+            "config.json: attention_dropout: expected 0 where attention is cosformer, which forms no "
+            "weights, got 0.5");
   EXPECT_EQ(error_of("tie_embeddings", 1), "config.json: tie_embeddings: expected true or false, got 1");
   EXPECT_EQ(error_of("widht", 1), "config.json: unknown key \"widht\"");
 }
 
-TEST(Config, EveryKeyIsRequired) {
-  const auto whole = nlohmann::json::parse(to_json(LanguageModelConfig{}));
+TEST(Config, EveryOtherKeyIsRequired) {
+  auto whole = nlohmann::json::parse(to_json(LanguageModelConfig{}));
+  for (const char* key : {"activation_dropout", "attention_dropout"}) whole.erase(key);
   EXPECT_EQ(whole.size(), 12U);
   for (const auto& [key, value] : whole.items()) {
     auto json = whole;

@@ -93,6 +93,16 @@ TEST_P(EveryKind, DropoutActsInTrainingAlone) {
   EXPECT_FALSE(torch::equal(model->forward(tokens), model->forward(tokens)));
 }
 
+TEST_P(EveryKind, ActivationDropoutActsInTrainingAlone) {
+  LanguageModelConfig config = tiny_config(GetParam());
+  config.activation_dropout = 0.5;
+  LanguageModel model = tiny_model(config);
+  const torch::Tensor tokens = tiny_tokens(1, 8);
+  EXPECT_TRUE(torch::equal(model->forward(tokens), model->forward(tokens)));
+  model->train();
+  EXPECT_FALSE(torch::equal(model->forward(tokens), model->forward(tokens)));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, EveryKind, ::testing::ValuesIn(kKinds),
                          [](const auto& info) { return info.param; });
 

@@ -114,6 +114,13 @@ TEST_P(TrainingMemory, IsWithinATenthOfWhatIsDescribed) {
 const Case kCases[] = {
     {"cosformer", [](Recipe&) {}},
     {"dropout", [](Recipe& recipe) { recipe.model.dropout = 0.1; }},
+    {"activation_dropout", [](Recipe& recipe) { recipe.model.activation_dropout = 0.1; }},
+    {"attention_dropout",
+     [](Recipe& recipe) {
+       recipe.model.attention = "softmax";
+       recipe.model.horizon.reset();
+       recipe.model.attention_dropout = 0.1;
+     }},
     {"swiglu", [](Recipe& recipe) { recipe.model.ffn = "swiglu"; }},
     {"linear",
      [](Recipe& recipe) {
@@ -147,7 +154,7 @@ const Case kCases[] = {
     {"swiglu_dropout",
      [](Recipe& recipe) {
        recipe.model.ffn = "swiglu";
-       recipe.model.dropout = 0.1;
+       recipe.model.dropout = recipe.model.activation_dropout = 0.1;
      }},
 };
 

@@ -18,6 +18,8 @@ struct AttentionOptions {
   std::optional<int64_t> horizon;
   /// Factor on the initial output projection: 1 / sqrt(2 layers) keeps a deep residual stream at unit size.
   double residual_scale = 1;
+  /// Probability of a weight's being dropped in training; "softmax" only.
+  double dropout = 0;
 };
 
 /// What attention has to keep of the tokens it has seen, for B sequences in step.

@@ -6,16 +6,27 @@
 
 namespace cosformer::nn {
 
+struct FeedForwardOptions {
+  int64_t width;
+  int64_t ffn_width;
+  bool gated = false;
+  /// Factor on the initial down projection, as AttentionOptions::residual_scale.
+  double residual_scale = 1;
+  /// Probability, of what goes into down.
+  double dropout = 0;
+};
+
 /// Position-wise layers, with bias: gelu has up and down, swiglu has gate, up and down.
 class FeedForwardImpl : public torch::nn::Module {
  public:
-  FeedForwardImpl(int64_t width, int64_t ffn_width, bool gated, double residual_scale);
+  explicit FeedForwardImpl(const FeedForwardOptions& options);
 
   /// @param x [..., width]
   /// @return [..., width]
   torch::Tensor forward(const torch::Tensor& x);
 
  private:
+  double dropout_;
   std::shared_ptr<torch::nn::LinearImpl> gate_, up_, down_;
 };
 TORCH_MODULE(FeedForward);

@@ -29,6 +29,10 @@ struct LanguageModelConfig {
   int64_t max_length = 512;
   /// Probability, for the embedding and the outputs of attention and ffn.
   double dropout = 0;
+  /// Probability, inside ffn, of what goes into down.
+  double activation_dropout = 0;
+  /// Probability, of attention's weights; "softmax" alone, since the other kinds form none.
+  double attention_dropout = 0;
   /// The head uses the embedding's matrix.
   bool tie_embeddings = true;
 
