@@ -3,9 +3,12 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include "train/reusing_allocator.h"
+
 namespace cosformer::train {
 
 void set_up_libtorch(const Recipe& recipe) {
+  reuse_memory();
   at::set_num_threads(static_cast<int>(recipe.threads));
   at::globalContext().setDeterministicAlgorithms(true, false);
   // Nothing here reads memory that it has not written.

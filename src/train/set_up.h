@@ -5,7 +5,7 @@
 
 namespace cosformer::train {
 
-/// Threads, determinism and precision of LibTorch, for the whole process.
+/// Threads, determinism, precision and memory of LibTorch, for the whole process.
 void set_up_libtorch(const Recipe& recipe);
 
 nn::ForwardOptions forward_options(const Recipe& recipe);
