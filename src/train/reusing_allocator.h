@@ -9,9 +9,9 @@
 namespace cosformer::train {
 
 /// Keeps large blocks that are freed for the next tensor of about their size. Each training step asks for the
-/// same sizes again, and memory that comes fresh from the kernel has to be cleared, page by page: a fifth of
-/// a step's time. What is held, in use or not, stays below 1.1 times the most that was in use at once, or
-/// that and one block.
+/// same sizes again, and memory that comes fresh from the kernel has to be cleared, page by page; that
+/// took three tenths of a step (docs/performance.md). What is held, in use or not, stays within 1.1 times the
+/// most that was in use at once.
 ///
 /// Thread-safe. Blocks it gives away must not outlive it.
 class ReusingAllocator final : public c10::Allocator {

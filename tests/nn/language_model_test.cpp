@@ -84,23 +84,18 @@ TEST_P(EveryKind, ANewModelPredictsNearlyUniformly) {
 }
 
 TEST_P(EveryKind, DropoutActsInTrainingAlone) {
-  LanguageModelConfig config = tiny_config(GetParam());
-  config.dropout = 0.5;
-  LanguageModel model = tiny_model(config);
-  const torch::Tensor tokens = tiny_tokens(1, 8);
-  EXPECT_TRUE(torch::equal(model->forward(tokens), model->forward(tokens)));
-  model->train();
-  EXPECT_FALSE(torch::equal(model->forward(tokens), model->forward(tokens)));
-}
-
-TEST_P(EveryKind, ActivationDropoutActsInTrainingAlone) {
-  LanguageModelConfig config = tiny_config(GetParam());
-  config.activation_dropout = 0.5;
-  LanguageModel model = tiny_model(config);
-  const torch::Tensor tokens = tiny_tokens(1, 8);
-  EXPECT_TRUE(torch::equal(model->forward(tokens), model->forward(tokens)));
-  model->train();
-  EXPECT_FALSE(torch::equal(model->forward(tokens), model->forward(tokens)));
+  for (double LanguageModelConfig::*const probability :
+       {&LanguageModelConfig::dropout, &LanguageModelConfig::activation_dropout,
+        &LanguageModelConfig::attention_dropout}) {
+    if (probability == &LanguageModelConfig::attention_dropout && GetParam() != "softmax") continue;
+    LanguageModelConfig config = tiny_config(GetParam());
+    config.*probability = 0.5;
+    LanguageModel model = tiny_model(config);
+    const torch::Tensor tokens = tiny_tokens(1, 8);
+    EXPECT_TRUE(torch::equal(model->forward(tokens), model->forward(tokens)));
+    model->train();
+    EXPECT_FALSE(torch::equal(model->forward(tokens), model->forward(tokens)));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryKind, ::testing::ValuesIn(kKinds),

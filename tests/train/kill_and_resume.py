@@ -168,6 +168,8 @@ def main():
     parser.add_argument("--seconds", type=float, help="that it needs at least, beside its like")
     parser.add_argument("--folder", help="where its runs stay; default: a temporary one")
     options = parser.parse_args()
+    if options.recipe and not (options.data and options.seconds and options.kills):
+        parser.error("--recipe: expected --data, --kills and --seconds beside it")
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="cosformer-kills-") as name:
         runs = long_run if options.recipe else short_runs
