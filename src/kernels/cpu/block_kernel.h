@@ -19,52 +19,95 @@ void pack_block(const Sweep<T>& s, const Plan& p, Block& block) {
 template <class P, class T>
 void begin_block(const Sweep<T>& s, const P& p, Block& block) {
   pack_block(s, p, block);
+  copy_terms(block.wave[0], s.x_side.cos, s.x_side, block.first, block.count);
+  copy_terms(block.wave[1], s.x_side.sin, s.x_side, block.first, block.count);
+  copy_terms(block.inverse, nullptr, s.x_side, block.first, R);
   const float* fade = s.x_fade.head(block.head);
-  for (int r = 0; r < R; ++r) {
-    const int64_t row = block.first + smaller(r, block.count - 1), token = s.x_side.token(row);
+  if (!s.decay && !fade) return;
+  for (int64_t row = block.first, r = 0; r < block.count; ++r, ++row) {
     float left = s.decay ? s.decay[row - block.chunk_first + s.lag] : 1.0F;
-    if (fade) left *= fade[token];
-    block.wave[0][r] = s.N == 2 ? s.x_side.cos[token] * left : left;
-    block.wave[1][r] = s.N == 2 ? s.x_side.sin[token] * left : 0.0F;
-    block.inverse[r] = 1.0F;
+    if (fade) left *= fade[s.x_side.token(row)];
+    block.wave[0][r] *= left;
+    block.wave[1][r] *= left;
   }
 }
 
-/// Scores of one head of y into `scores`, each weighted by its distance, and their sums over what each lane
-/// sees. `lane_start` is what a lane's sums start from (a), `row_start` a row's (b); null: 0.
-COSFORMER_INLINE void score_rows(float* scores, const float* xT, int64_t width, const float* y, int64_t ld_y,
-                                 const Block& block, const float* weights, const float* lane_start,
-                                 const float* row_start, Vec (&sums)[L]) {
-  const int64_t total = block.keys + (block.triangle ? R : 0);
-  for (int64_t j0 = 0; j0 < total; j0 += kScoreKeys) {
-    Vec tile[kScoreKeys][L];
+/// Where scores of one head of y go and what they are made of: `lane_start` is what a lane's sums start from
+/// (a), `row_start` a row's (b); null: 0.
+struct Scores {
+  float* out;            // [rows][R], each weighted by its distance
+  const float* weights;  // null: 1
+  const float *lane_start, *row_start;
+};
+
+/// Weights kKeys rows of scores from j0 on, stores them and adds what each lane sees to `sums`.
+template <int kKeys>
+COSFORMER_INLINE void finish_scores(const Vec (&tile)[kKeys][L], const Scores& to, const Block& block,
+                                    int64_t j0, Vec (&sums)[L]) {
+  Vec part[2][L] = {};
 #pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) {
+  for (int j = 0; j < kKeys; ++j) {
 #pragma GCC unroll 8
-      for (int l = 0; l < L; ++l) {
-        tile[j][l] = lane_start ? load(lane_start + l * W) : zero();
-        if (row_start) tile[j][l] += row_start[j0 + j];
+    for (int l = 0; l < L; ++l) {
+      Vec score = tile[j][l];
+      if (to.weights) score *= load(to.weights + block.first - block.chunk_first - (j0 + j) + l * W);
+      store(to.out + (j0 + j) * R + l * W, score);
+      if (j0 + j >= block.keys) {
+        const IntVec lane = lane_numbers() + (l * W - static_cast<int32_t>(j0 + j - block.keys));
+        score = lane >= 0 ? score : zero();
       }
+      part[j % 2][l] += score;
     }
-    score_tile(tile, xT, y + j0 * ld_y, ld_y, width);
-    Vec part[2][L] = {};
-#pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) {
-#pragma GCC unroll 8
-      for (int l = 0; l < L; ++l) {
-        Vec weight = tile[j][l];
-        if (weights) weight *= load(weights + block.first - block.chunk_first - (j0 + j) + l * W);
-        store(scores + (j0 + j) * R + l * W, weight);
-        if (j0 + j >= block.keys) {
-          const IntVec lane = lane_numbers() + (l * W - static_cast<int32_t>(j0 + j - block.keys));
-          weight = lane >= 0 ? weight : zero();
-        }
-        part[j % 2][l] += weight;
-      }
-    }
-#pragma GCC unroll 8
-    for (int l = 0; l < L; ++l) sums[l] += part[0][l] + part[1][l];
   }
+#pragma GCC unroll 8
+  for (int l = 0; l < L; ++l) sums[l] += part[0][l] + part[1][l];
+}
+
+template <int kKeys>
+COSFORMER_INLINE void score_keys(const Scores& to, const float* xT, int64_t width, const float* y,
+                                 int64_t ld_y, const Block& block, int64_t j0, Vec (&sums)[L]) {
+  Vec tile[kKeys][L];
+#pragma GCC unroll 16
+  for (int j = 0; j < kKeys; ++j) {
+#pragma GCC unroll 8
+    for (int l = 0; l < L; ++l) {
+      tile[j][l] = to.lane_start ? load(to.lane_start + l * W) : zero();
+      if (to.row_start) tile[j][l] += to.row_start[j0 + j];
+    }
+  }
+  score_tile<kKeys>(tile, xT, y + j0 * ld_y, ld_y, width);
+  finish_scores<kKeys>(tile, to, block, j0, sums);
+}
+
+/// The last half of the block's own rows, which its last half of lanes alone sees.
+COSFORMER_INLINE void score_last_keys(const Scores& to, const float* xT, int64_t width, const float* y,
+                                      int64_t ld_y, const Block& block, int64_t j0, Vec (&sums)[L]) {
+  constexpr int kKeys = R / 2;
+  HalfLanes corner[kKeys];
+#pragma GCC unroll 8
+  for (int j = 0; j < kKeys; ++j) {
+    corner[j] = to.lane_start ? load_half(to.lane_start + R / 2) : HalfLanes{};
+    if (to.row_start) corner[j] += to.row_start[j0 + j];
+  }
+  score_corner(corner, xT, y + j0 * ld_y, ld_y, width);
+  Vec tile[kKeys][L];
+#pragma GCC unroll 8
+  for (int j = 0; j < kKeys; ++j) last_half(tile[j], corner[j]);
+  finish_scores<kKeys>(tile, to, block, j0, sums);
+}
+
+/// Scores of one head of y, and their sums over what each lane sees.
+COSFORMER_INLINE void score_rows(const Scores& to, const float* xT, int64_t width, const float* y,
+                                 int64_t ld_y, const Block& block, Vec (&sums)[L]) {
+  constexpr int kFewer = kScoreKeys < R / 2 ? kScoreKeys : R / 2;
+  const bool corner = kHasHalfLanes && block.triangle;
+  const int64_t total = block.keys + (corner ? R / 2 : block.triangle ? R : 0);
+  int64_t j0 = 0;
+  for (; j0 + kScoreKeys <= total; j0 += kScoreKeys) {
+    score_keys<kScoreKeys>(to, xT, width, y, ld_y, block, j0, sums);
+  }
+  for (; j0 < total; j0 += kFewer) score_keys<kFewer>(to, xT, width, y, ld_y, block, j0, sums);
+  if (corner) score_last_keys(to, xT, width, y, ld_y, block, j0, sums);
 }
 
 /// What the sum z beside the state adds to the block's denominators.
@@ -116,7 +159,6 @@ bool lane_terms(const Sweep<T>& s, const Block& block, float (&terms)[R]) {
   const float* a = s.a.head(block.head);
   if (!a) return false;
   copy_terms(terms, a, s.x_side, block.first, block.count);
-  for (int64_t r = block.count; r < R; ++r) terms[r] = 0;
   return true;
 }
 
@@ -127,12 +169,12 @@ void score_block(const Sweep<T>& s, const Plan& p, Block& block, bool pairs) {
   const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
-    score_rows(block.scores + row * R, block.xT, s.X, p.y + row * p.ld_y, p.ld_y, block, s.weights,
-               lane_start, nullptr, sums);
+    score_rows({block.scores + row * R, s.weights, lane_start, nullptr}, block.xT, s.X, p.y + row * p.ld_y,
+               p.ld_y, block, sums);
     if (!p.twin) continue;
     Vec unused[L] = {};
-    score_rows(block.twin_scores + row * R, block.wT, p.columns, p.u + row * p.ld_u, p.ld_u, block, s.weights,
-               nullptr, s.b.data ? p.b + row : nullptr, unused);
+    score_rows({block.twin_scores + row * R, s.weights, nullptr, s.b.data ? p.b + row : nullptr}, block.wT,
+               p.columns, p.u + row * p.ld_u, p.ld_u, block, unused);
   }
   if (s.normalize) finish_denominators(s, p, block, sums);
 }

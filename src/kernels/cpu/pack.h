@@ -11,6 +11,27 @@ namespace {
 inline constexpr int R = static_cast<int>(kBlock);  // rows of a block
 inline constexpr int L = R / W;                     // vectors that hold one lane a row
 
+// Half of a block's lanes as one vector, where an instruction set has such vectors.
+inline constexpr bool kHasHalfLanes = W >= R / 2;
+inline constexpr int kHalfLanes = kHasHalfLanes ? R / 2 : W;
+typedef float HalfLanes __attribute__((vector_size(kHalfLanes * 4)));
+typedef float UnalignedHalfLanes __attribute__((vector_size(kHalfLanes * 4), aligned(4), may_alias));
+
+COSFORMER_INLINE HalfLanes load_half(const float* p) {
+  return *reinterpret_cast<const UnalignedHalfLanes*>(p);
+}
+
+/// Lanes of a row of which the first half is zero.
+COSFORMER_INLINE void last_half(Vec (&row)[L], HalfLanes half) {
+#if defined(__AVX512F__)
+  row[0] = __builtin_shufflevector(HalfLanes{}, half, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  alignas(64) float lanes[R] = {};
+  *reinterpret_cast<UnalignedHalfLanes*>(lanes + R / 2) = half;
+  for (int l = 0; l < L; ++l) row[l] = load(lanes + l * W);
+#endif
+}
+
 /// Rows of one head and what is done to them on the way: max(row, floor) * scale.
 template <class T>
 struct RowSource {
@@ -36,17 +57,22 @@ COSFORMER_INLINE Vec raised(Vec v, Vec floor) {
 #endif
 }
 
-/// terms[token] of rows [first, first + count); 1 without terms.
+/// terms[token] of rows [first, first + count), 1 without terms; then zeros up to a multiple of R.
 COSFORMER_INLINE void copy_terms(float* target, const float* terms, const Side& side, int64_t first,
                                  int64_t count) {
   const float* start = terms ? terms + side.token(first) : nullptr;
-  if (!terms) {
-    for (int64_t r = 0; r < count; ++r) target[r] = 1;
-  } else if (side.step == 1) {
-    for (int64_t r = 0; r < count; ++r) target[r] = start[r];
-  } else {
-    for (int64_t r = 0; r < count; ++r) target[r] = start[-r];
+  int64_t r = 0;
+  for (; r + R <= count; r += R) {
+#pragma GCC unroll 4
+    for (int64_t i = r; i < r + R; i += W) {
+      store(target + i, !terms           ? broadcast(1.0F)
+                        : side.step == 1 ? load(start + i)
+                                         : reversed(load(start - i - (W - 1))));
+    }
   }
+  if (r == count) return;
+  for (; r < count; ++r) target[r] = terms ? start[r * side.step] : 1.0F;
+  for (; r % R != 0; ++r) target[r] = 0;
 }
 
 /// Rows [first, first + count) transposed: target [width][R]; lanes beyond count are zero.

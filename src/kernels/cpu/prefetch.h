@@ -40,14 +40,21 @@ class Prefetch {
     for (int64_t i = 0; i < kWindow; ++i) rows_[used_ + i] = reinterpret_cast<const char*>(rows_);
   }
 
+  /// A line of each row at once: their pages are looked up side by side. One by one, a lookup that misses
+  /// the second-level TLB holds up what follows it.
+  void touch_pages() const {
+    for (int64_t i = 0; i < used_; ++i) __builtin_prefetch(rows_[i], 0, 3);
+  }
+
   void next_tile() {
     now_ = rows_ + at_;
     at_ = smaller(at_ + a_tile_, used_);
   }
 
-  /// Line j of the tile's: one an iteration, since a burst is dropped.
+  /// Line j of the tile's, one an iteration, since a burst is dropped; into the second-level cache, since the
+  /// first is full.
   COSFORMER_INLINE void line(int64_t j) const {
-    __builtin_prefetch(now_[(j & (kWindow - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 3);
+    __builtin_prefetch(now_[(j & (kWindow - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 2);
   }
 
  private:

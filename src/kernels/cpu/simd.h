@@ -136,6 +136,14 @@ COSFORMER_INLINE void store_up_to(T* p, Vec v, int64_t count) {
   }
 }
 
+template <std::size_t... C>
+COSFORMER_INLINE Vec reversed(Vec v, std::index_sequence<C...>) {
+  return __builtin_shufflevector(v, v, (W - 1 - C)...);
+}
+COSFORMER_INLINE Vec reversed(Vec v) {
+  return reversed(v, std::make_index_sequence<W>());
+}
+
 /// Every lane plus the one S further: one of log2(W) steps of a sum.
 template <int S, std::size_t... C>
 COSFORMER_INLINE Vec fold(Vec v, std::index_sequence<C...>) {

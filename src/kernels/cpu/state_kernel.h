@@ -73,18 +73,17 @@ void store_state(const Sweep<T>& s, const float* state) {
 template <class T>
 void pack_terms(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, bool for_state) {
   for (int64_t h = 0; s.b.data && h < s.y_heads; ++h) {
-    float* b = p.b + h * p.head_keys;
-    copy_terms(b, s.b.head(h), s.y_side, first, count);
-    for (int64_t r = count; r < round_up(count, R); ++r) b[r] = 0;
+    copy_terms(p.b + h * p.head_keys, s.b.head(h), s.y_side, first, count);
   }
   for (int n = 0; for_state && n < s.N; ++n) {
-    const float* angle = n == 0 ? s.y_side.cos : s.y_side.sin;
-    copy_terms(p.wave[n], s.N == 2 ? angle : nullptr, s.y_side, first, count);
+    copy_terms(p.wave[n], n == 0 ? s.y_side.cos : s.y_side.sin, s.y_side, first, count);
     for (int64_t r = 0; s.decay && r < count; ++r) p.wave[n][r] *= s.decay[count - s.lag - r];
     for (int64_t h = 0; s.sum != Sum::none && h < s.y_heads; ++h) {
-      for (int64_t r = 0, at = h * p.head_keys; r < count; ++r, ++at) {
-        const float weight = s.sum != Sum::b_y ? 1.0F : s.b.data ? p.b[at] : 0.0F;
-        p.factor[n][at] = p.wave[n][r] * weight;
+      const int64_t at = h * p.head_keys;
+      for (int64_t r = 0; r < count; r += W) {
+        Vec factor = load(p.wave[n] + r);
+        if (s.sum == Sum::b_y) factor *= s.b.data ? load(p.b + at + r) : zero();
+        store(p.factor[n] + at + r, factor);
       }
     }
   }

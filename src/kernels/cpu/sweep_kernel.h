@@ -136,6 +136,7 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
       Prefetch ahead;
       if (next < rows)
         add_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], p, next, smaller(chunk_rows, rows - next));
+      if (wrap) ahead.touch_pages();  // the other heads' rows lie on the same pages
       causal_chunk(sweeps[i], p, chunk, blocks, ahead);
     }
   }

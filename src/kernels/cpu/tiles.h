@@ -20,19 +20,30 @@ inline constexpr int kStateRows = W == 16 ? 8 : 4;  // rows of a state are padde
 static_assert(R % kTileRows == 0 && R % kScoreKeys == 0);
 static_assert(kStateRows % kTileRows == 0 && kStateRows % kTwinRows == 0);
 
-/// scores[j][lane] += sum_k y[j][k] xT[k][lane], for kScoreKeys rows of y.
-COSFORMER_INLINE void score_tile(Vec (&scores)[kScoreKeys][L], const float* xT, const float* y, int64_t ld_y,
+/// scores[j][lane] += sum_k y[j][k] xT[k][lane], for kKeys rows of y.
+template <int kKeys>
+COSFORMER_INLINE void score_tile(Vec (&scores)[kKeys][L], const float* xT, const float* y, int64_t ld_y,
                                  int64_t width) {
   for (int64_t k = 0; k < width; ++k) {
     Vec x[L];
 #pragma GCC unroll 8
     for (int l = 0; l < L; ++l) x[l] = load(xT + k * R + l * W);
 #pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) {
+    for (int j = 0; j < kKeys; ++j) {
       const Vec factor = broadcast(y[j * ld_y + k]);
 #pragma GCC unroll 8
       for (int l = 0; l < L; ++l) scores[j][l] += x[l] * factor;
     }
+  }
+}
+
+/// The same for half as many rows and the last half of the lanes.
+COSFORMER_INLINE void score_corner(HalfLanes (&scores)[R / 2], const float* xT, const float* y, int64_t ld_y,
+                                   int64_t width) {
+  for (int64_t k = 0; k < width; ++k) {
+    const HalfLanes x = load_half(xT + k * R + R / 2);
+#pragma GCC unroll 8
+    for (int j = 0; j < R / 2; ++j) scores[j] += x * y[j * ld_y + k];
   }
 }
 
