@@ -92,7 +92,7 @@ COSFORMER_INLINE void score_last_keys(const Scores& to, const float* xT, int64_t
   score_corner(corner, xT, y + j0 * ld_y, ld_y, width);
   Vec tile[kKeys][L];
 #pragma GCC unroll 8
-  for (int j = 0; j < kKeys; ++j) last_half(tile[j], corner[j]);
+  for (int j = 0; j < kKeys; ++j) set_last_half(tile[j], corner[j]);
   finish_scores<kKeys>(tile, to, block, j0, sums);
 }
 

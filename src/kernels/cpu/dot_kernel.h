@@ -97,15 +97,19 @@ inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int
                         bool second) {
   const bfloat16* a = source.row(first);
   const bfloat16* b = second ? source.row(first + 1) : a;
-  for (int64_t c = 0; c < p.ld_y; c += kHalves) {
-    const Halves x =
-        c < p.X ? load_transformed(a + c, p.X - c, source.relu, false, 1) : _mm512_setzero_si512();
-    const Halves y =
-        second && c < p.X ? load_transformed(b + c, p.X - c, source.relu, false, 1) : _mm512_setzero_si512();
-    store_halves(p.y_rows + at * p.ld_y + c, x);
-    store_halves(p.y_rows + (at + 1) * p.ld_y + c, y);
-    store_halves(p.y_pairs + at / 2 * p.ld_y + c, p.interleave.lower(x, y));
-    store_halves(p.y_pairs + at / 2 * p.ld_y + c + W, p.interleave.upper(x, y));
+  const int64_t width = p.X, ld = p.ld_y;
+  bfloat16* const rows = p.y_rows + at * ld;
+  Pair* const pairs = p.y_pairs + at / 2 * ld;
+  for (int64_t c = 0; c < ld; c += kHalves) {
+    Halves x = _mm512_setzero_si512(), y = _mm512_setzero_si512();
+    if (c < width) {
+      x = load_transformed(a + c, width - c, source.relu, false, 1);
+      if (second) y = load_transformed(b + c, width - c, source.relu, false, 1);
+    }
+    store_halves(rows + c, x);
+    store_halves(rows + ld + c, y);
+    store_halves(pairs + c, p.interleave.lower(x, y));
+    store_halves(pairs + c + W, p.interleave.upper(x, y));
   }
 }
 
@@ -115,26 +119,39 @@ void pack_u_rows(const DotPlan& p, const Sweep<bfloat16>& s, const RowSource<bfl
                  int64_t at, int64_t r, bool second) {
   const bfloat16* a = source.row(first) + s.u_begin;
   const bfloat16* b = second ? source.row(first + 1) + s.u_begin : a;
-  const bool scaled = source.scale != nullptr;
+  const bool scaled = source.scale != nullptr, twin = p.twin;
   const float scale_a = source.scale_of(first), scale_b = second ? source.scale_of(first + 1) : 0.0F;
-  for (int64_t c = 0; c < p.ld_u; c += kHalves) {
-    const Halves x = load_transformed(a + c, p.columns - c, source.relu, scaled, scale_a);
-    const Halves y = second ? load_transformed(b + c, p.columns - c, source.relu, scaled, scale_b)
-                            : _mm512_setzero_si512();
-    if (p.twin) {
-      store_halves(p.u_rows + at * p.ld_u_rows + c, x);
-      store_halves(p.u_rows + (at + 1) * p.ld_u_rows + c, y);
-    }
-    const bool upper = c + W < p.ld_u;
-    Pair* pair = p.u_pairs + at / 2 * p.ld_u + c;
-    store_halves(pair, p.interleave.lower(x, y));
-    if (upper) store_halves(pair + W, p.interleave.upper(x, y));
+  const int64_t columns = p.columns, ld = p.ld_u, ld_rows = p.ld_u_rows;
+  bfloat16* const rows = twin ? p.u_rows + at * ld_rows : nullptr;
+  Pair* const pairs = p.u_pairs + at / 2 * ld;
+  Pair* wave_pairs[2] = {};
+  Vec wave[2][2];
 #pragma GCC unroll 2
-    for (int n = 0; n < kWaves; ++n) {
-      Pair* wave = p.u_wave_pairs[n] + at / 2 * p.ld_u + c;
-      const float wave_a = p.wave[n][r], wave_b = second ? p.wave[n][r + 1] : 0.0F;
-      store_halves(wave, p.interleave.floats(low_half(x) * wave_a, low_half(y) * wave_b));
-      if (upper) store_halves(wave + W, p.interleave.floats(high_half(x) * wave_a, high_half(y) * wave_b));
+  for (int n = 0; n < kWaves; ++n) {
+    wave_pairs[n] = p.u_wave_pairs[n] + at / 2 * ld;
+    // A wave beyond the chunk's rows is zero, and so is that row.
+    wave[n][0] = broadcast(p.wave[n][r]);
+    wave[n][1] = broadcast(p.wave[n][r + 1]);
+  }
+  for (int64_t c = 0; c < ld; c += kHalves) {
+    const Halves x = load_transformed(a + c, columns - c, source.relu, scaled, scale_a);
+    const Halves y =
+        second ? load_transformed(b + c, columns - c, source.relu, scaled, scale_b) : _mm512_setzero_si512();
+    if (twin) {
+      store_halves(rows + c, x);
+      store_halves(rows + ld_rows + c, y);
+    }
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) {
+      const int64_t at_column = c + half * W;
+      if (at_column >= ld) break;
+      const Halves pair = half == 0 ? p.interleave.lower(x, y) : p.interleave.upper(x, y);
+      store_halves(pairs + at_column, pair);
+#pragma GCC unroll 2
+      for (int n = 0; n < kWaves; ++n) {
+        store_halves(wave_pairs[n] + at_column,
+                     p.interleave.floats(first_of(pair) * wave[n][0], second_of(pair) * wave[n][1]));
+      }
     }
   }
 }
@@ -235,38 +252,70 @@ inline void pack_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block)
   }
 }
 
-/// As score_rows: pairs of scores into `scores`, single ones of the triangle into `triangle`.
-COSFORMER_INLINE void dot_score_rows(Pair* scores, float* triangle, const Interleave& interleave,
-                                     const Pair* xT, int64_t width, const Pair* y, int64_t ld_y,
-                                     const Block& block, const float* weights, const float* lane_start,
-                                     const float* row_start, Vec& sums) {
-  const int64_t total = block.keys + (block.triangle ? R : 0);
-  for (int64_t j0 = 0; j0 < total; j0 += kScoreKeys) {
-    Vec tile[kScoreKeys];
+/// As Scores: pairs of scores into `out`, single ones of the triangle into `triangle`.
+struct DotScores {
+  Pair* out;        // [rows / 2][R]
+  float* triangle;  // [R][R]
+  const float* weights;
+  const float *lane_start, *row_start;
+};
+
+COSFORMER_INLINE Vec start_of_scores(const DotScores& to, int64_t j) {
+  const Vec start = to.lane_start ? load(to.lane_start) : zero();
+  return to.row_start ? start + to.row_start[j] : start;
+}
+
+/// As finish_scores; from the block's own row `own` on where that is not negative.
+template <int kKeys>
+COSFORMER_INLINE void finish_dot_scores(Vec (&tile)[kKeys], const DotScores& to, const Interleave& interleave,
+                                        const Block& block, int64_t j0, int64_t own, Vec& sums) {
+  Vec part[2] = {};
 #pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) {
-      tile[j] = lane_start ? load(lane_start) : zero();
-      if (row_start) tile[j] += row_start[j0 + j];
+  for (int j = 0; j < kKeys; ++j) {
+    if (to.weights) tile[j] *= load(to.weights + block.first - block.chunk_first - (j0 + j));
+    Vec seen = tile[j];
+    if (own >= 0) {
+      store(to.triangle + (own + j) * R, tile[j]);
+      seen = lane_numbers() >= static_cast<int32_t>(own + j) ? seen : zero();
     }
-    dot_score_tile(tile, xT, y + j0 * ld_y, ld_y, (width + 1) / 2);
-    const bool diagonal = j0 >= block.keys;
-    Vec part[2] = {};
-#pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) {
-      if (weights) tile[j] *= load(weights + block.first - block.chunk_first - (j0 + j));
-      Vec seen = tile[j];
-      if (diagonal) {
-        store(triangle + j * R, tile[j]);
-        seen = lane_numbers() >= j ? seen : zero();
-      }
-      part[j % 2] += seen;
-    }
-    sums += part[0] + part[1];
-#pragma GCC unroll 8
-    for (int j = 0; j < kScoreKeys; j += 2) {
-      store_halves(scores + (j0 + j) / 2 * R, interleave.floats(tile[j], tile[j + 1]));
-    }
+    part[j % 2] += seen;
   }
+  sums += part[0] + part[1];
+#pragma GCC unroll 8
+  for (int j = 0; j < kKeys; j += 2) {
+    store_halves(to.out + (j0 + j) / 2 * R, interleave.floats(tile[j], tile[j + 1]));
+  }
+}
+
+template <int kKeys>
+COSFORMER_INLINE void score_dot_keys(const DotScores& to, const Interleave& interleave, const Pair* xT,
+                                     int64_t width, const Pair* y, int64_t ld_y, const Block& block,
+                                     int64_t j0, int64_t own, Vec& sums) {
+  Vec tile[kKeys];
+#pragma GCC unroll 16
+  for (int j = 0; j < kKeys; ++j) tile[j] = start_of_scores(to, j0 + j);
+  dot_score_tile<kKeys>(tile, xT, y + j0 * ld_y, ld_y, (width + 1) / 2);
+  finish_dot_scores<kKeys>(tile, to, interleave, block, j0, own, sums);
+}
+
+/// As score_rows.
+COSFORMER_INLINE void dot_score_rows(const DotScores& to, const Interleave& interleave, const Pair* xT,
+                                     int64_t width, const Pair* y, int64_t ld_y, const Block& block,
+                                     Vec& sums) {
+  constexpr int kHalf = R / 2;
+  int64_t j0 = 0;
+  for (; j0 < block.keys; j0 += R) score_dot_keys<R>(to, interleave, xT, width, y, ld_y, block, j0, -1, sums);
+  if (!block.triangle) return;
+  score_dot_keys<kHalf>(to, interleave, xT, width, y, ld_y, block, j0, 0, sums);
+  j0 += kHalf;
+  HalfLanes corner[kHalf];
+#pragma GCC unroll 8
+  for (int j = 0; j < kHalf; ++j) corner[j] = last_half(start_of_scores(to, j0 + j));
+  dot_score_corner(corner, xT, y + j0 * ld_y, ld_y, (width + 1) / 2);
+  Vec tile[kHalf];
+#pragma GCC unroll 8
+  for (int j = 0; j < kHalf; ++j) tile[j] = with_last_half(corner[j]);
+  finish_dot_scores<kHalf>(tile, to, interleave, block, j0, kHalf, sums);
 }
 
 /// Scores of the triangle of a head, behind the pairs.
@@ -280,14 +329,17 @@ inline void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block
   const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; with_pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
-    dot_score_rows(pairs(block.scores) + row / 2 * R, triangle_of(block.scores, p, h), p.interleave,
-                   pairs(block.xT), s.X, reinterpret_cast<const Pair*>(p.y_rows + row * p.ld_y), p.ld_y / 2,
-                   block, s.weights, lane_start, nullptr, sums[0]);
+    dot_score_rows(
+        {pairs(block.scores) + row / 2 * R, triangle_of(block.scores, p, h), s.weights, lane_start, nullptr},
+        p.interleave, pairs(block.xT), s.X, reinterpret_cast<const Pair*>(p.y_rows + row * p.ld_y),
+        p.ld_y / 2, block, sums[0]);
     if (!p.twin) continue;
     Vec unused{};
-    dot_score_rows(pairs(block.twin_scores) + row / 2 * R, triangle_of(block.twin_scores, p, h), p.interleave,
-                   pairs(block.wT), p.columns, reinterpret_cast<const Pair*>(p.u_rows + row * p.ld_u_rows),
-                   p.ld_u_rows / 2, block, s.weights, nullptr, s.b.data ? p.b + row : nullptr, unused);
+    dot_score_rows({pairs(block.twin_scores) + row / 2 * R, triangle_of(block.twin_scores, p, h), s.weights,
+                    nullptr, s.b.data ? p.b + row : nullptr},
+                   p.interleave, pairs(block.wT), p.columns,
+                   reinterpret_cast<const Pair*>(p.u_rows + row * p.ld_u_rows), p.ld_u_rows / 2, block,
+                   unused);
   }
   if (s.normalize) finish_denominators(s, p, block, sums);
 }

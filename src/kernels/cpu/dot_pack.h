@@ -23,12 +23,10 @@ COSFORMER_INLINE void store_halves(void* p, Halves v) {
   _mm512_storeu_si512(p, v);
 }
 
-/// relu that keeps NaN, negative ones too.
+/// relu that keeps NaN, negative ones too: as unsigned numbers, 0x8000 to 0xFF80 are -0 to -infinity.
 COSFORMER_INLINE Halves relu(Halves v) {
-  const Halves size = _mm512_and_si512(v, _mm512_set1_epi16(0x7FFF));
-  const __mmask32 keep = _mm512_cmpgt_epi16_mask(size, _mm512_set1_epi16(0x7F80)) |
-                         _mm512_cmpge_epi16_mask(v, _mm512_setzero_si512());
-  return _mm512_maskz_mov_epi16(keep, v);
+  const Halves from_minus_zero = _mm512_sub_epi16(v, _mm512_set1_epi16(static_cast<int16_t>(0x8000)));
+  return _mm512_maskz_mov_epi16(_mm512_cmpgt_epu16_mask(from_minus_zero, _mm512_set1_epi16(0x7F80)), v);
 }
 
 COSFORMER_INLINE Vec low_half(Halves v) {

@@ -16,13 +16,28 @@ COSFORMER_INLINE Vec dot(Vec acc, Halves a, Pair b) {
                           reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(b))));
 }
 
-/// scores[j][lane] += sum over pairs of y[j] and xT, for kScoreKeys rows of y; ld_y in pairs.
-COSFORMER_INLINE void dot_score_tile(Vec (&scores)[kScoreKeys], const Pair* xT, const Pair* y, int64_t ld_y,
+/// scores[j][lane] += sum over pairs of y[j] and xT, for kKeys rows of y; ld_y in pairs.
+template <int kKeys>
+COSFORMER_INLINE void dot_score_tile(Vec (&scores)[kKeys], const Pair* xT, const Pair* y, int64_t ld_y,
                                      int64_t pairs) {
   for (int64_t k = 0; k < pairs; ++k) {
     const Halves x = _mm512_loadu_si512(xT + k * R);
 #pragma GCC unroll 16
-    for (int j = 0; j < kScoreKeys; ++j) scores[j] = dot(scores[j], x, y[j * ld_y + k]);
+    for (int j = 0; j < kKeys; ++j) scores[j] = dot(scores[j], x, y[j * ld_y + k]);
+  }
+}
+
+/// As score_corner.
+COSFORMER_INLINE void dot_score_corner(HalfLanes (&scores)[R / 2], const Pair* xT, const Pair* y,
+                                       int64_t ld_y, int64_t pairs) {
+  for (int64_t k = 0; k < pairs; ++k) {
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(xT + k * R + R / 2));
+#pragma GCC unroll 8
+    for (int j = 0; j < R / 2; ++j) {
+      scores[j] =
+          _mm256_dpbf16_ps(scores[j], reinterpret_cast<__m256bh>(x),
+                           reinterpret_cast<__m256bh>(_mm256_set1_epi32(static_cast<int>(y[j * ld_y + k]))));
+    }
   }
 }
 

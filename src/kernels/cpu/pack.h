@@ -21,10 +21,19 @@ COSFORMER_INLINE HalfLanes load_half(const float* p) {
   return *reinterpret_cast<const UnalignedHalfLanes*>(p);
 }
 
-/// Lanes of a row of which the first half is zero.
-COSFORMER_INLINE void last_half(Vec (&row)[L], HalfLanes half) {
 #if defined(__AVX512F__)
-  row[0] = __builtin_shufflevector(HalfLanes{}, half, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+COSFORMER_INLINE HalfLanes last_half(Vec v) {
+  return _mm512_extractf32x8_ps(v, 1);
+}
+/// Lanes of which the first half is zero.
+COSFORMER_INLINE Vec with_last_half(HalfLanes half) {
+  return _mm512_insertf32x8(_mm512_setzero_ps(), half, 1);
+}
+#endif
+/// A row of lanes of which the first half is zero.
+COSFORMER_INLINE void set_last_half(Vec (&row)[L], HalfLanes half) {
+#if defined(__AVX512F__)
+  row[0] = with_last_half(half);
 #else
   alignas(64) float lanes[R] = {};
   *reinterpret_cast<UnalignedHalfLanes*>(lanes + R / 2) = half;
