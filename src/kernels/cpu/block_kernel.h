@@ -129,7 +129,7 @@ COSFORMER_INLINE Vec read_sum(const Block& block, const Plan& p, int64_t N, int 
     if (N == 2) part[1][0] += x * p.sum[p.ld_sum + k];
   }
   Vec total = zero();
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int n = 0; n < 2; ++n) {
     total += (part[n][0] + part[n][1] + (part[n][2] + part[n][3])) * load(block.wave[n] + l * W);
   }
@@ -212,7 +212,7 @@ COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>
     if (r0 + r >= block.count) break;
     const int64_t line = side.line(block.first + r0 + r);
     T* to = out.line(block.head, line) + column;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       const int64_t left = lanes - v * W;
       if (left <= 0) break;
@@ -236,7 +236,7 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
     } else {
 #pragma GCC unroll 8
       for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) acc[r][v] = zero();
       }
     }
@@ -245,9 +245,9 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
 #pragma GCC unroll 8
       for (int r = 0; r < kTileRows; ++r) {
         const float term = a[s.x_side.token(block.first + smaller(r0 + r, block.count - 1))];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
           for (int v = 0; v < V; ++v) {
             acc[r][v] += load(p.sum + n * p.ld_sum + column + v * W) * (term * block.wave[n][r0 + r]);
           }
@@ -257,7 +257,7 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
     for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_pairs<V>(acc, p, block, h, column, r0);
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) acc[r][v] *= block.inverse[r0 + r];
     }
     write_tile<V>(acc, s.out, s.gate, s.x_side, block, r0, s.u_begin + column, p.columns - column);
@@ -268,10 +268,10 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
 template <int N>
 COSFORMER_INLINE void read_twin(const Plan& p, const Block& block, int64_t column, int64_t panel) {
   const int64_t columns = smaller(panel, p.columns - column);
-  for (int64_t k = 0; k < p.rows; k += kTwinRows) {
-    twin_tile<N>(block.twin, p.rows * R, panel_of(p.state, p, N, column), panel, block.wT + column * R,
-                 columns, k);
-  }
+  in_even_parts<kTwinRows>(p.rows, [&]<int kRows>(int64_t k) {
+    twin_tile<N, kRows>(block.twin, p.rows * R, panel_of(p.state, p, N, column), panel, block.wT + column * R,
+                        columns, k);
+  });
 }
 
 /// Before the first panel: the twin starts from the sum beside the state, r.
@@ -293,7 +293,7 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& blo
     Vec acc[kTileRows][V];
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         acc[r][v] = block.inter ? load(block.twin_rows + (r0 + r) * p.ld_y + column + v * W) : zero();
       }
@@ -326,9 +326,7 @@ void turn_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
 template <class P, class T>
 void finish_twin(const Sweep<T>& s, const P& p, const Block& block, bool pairs) {
   if (block.inter) turn_twin(s, p, block);
-  int64_t column = 0;
-  for (; column + kPanel <= p.ld_y; column += kPanel) write_twin<kPanelVectors>(s, p, block, column, pairs);
-  if (column < p.ld_y) write_twin<1>(s, p, block, column, pairs);
+  for_panels(p.ld_y, [&]<int V>(int64_t column) { write_twin<V>(s, p, block, column, pairs); });
 }
 
 }  // namespace

@@ -85,11 +85,9 @@ void refresh_panel(const DotPlan& p, int64_t column) {
 }
 
 inline void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
-  int64_t column = 0;
-  for (; column + kPanel <= p.ld_u; column += kPanel) {
-    s.N == 2 ? refresh_panel<2, kPanelVectors>(p, column) : refresh_panel<1, kPanelVectors>(p, column);
-  }
-  if (column < p.ld_u) s.N == 2 ? refresh_panel<2, 1>(p, column) : refresh_panel<1, 1>(p, column);
+  for_panels(p.ld_u, [&]<int V>(int64_t column) {
+    s.N == 2 ? refresh_panel<2, V>(p, column) : refresh_panel<1, V>(p, column);
+  });
 }
 
 /// Two rows of y, [row, row + 1], as they are and in pairs; `second` false: the second is not there.

@@ -3,8 +3,8 @@
 namespace cosformer::cpu {
 namespace {
 
-/// What a multiply-add of a pair costs beside one of a state: its loops are shorter, and tiles on the diagonal
-/// are masked (docs/performance.md has the times).
+/// What a multiply-add of a pair costs beside one of a state: its loops are shorter, and tiles on the
+/// diagonal are masked (docs/performance.md has the times).
 constexpr double kCausalPair = 1.1;
 
 }  // namespace

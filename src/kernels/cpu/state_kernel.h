@@ -26,8 +26,8 @@ void refresh_copies(const Sweep<T>&, const Plan&) {}
 template <bool kStore, class T>
 void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
   const auto copy = [](float& outside, float& inside) { kStore ? outside = inside : inside = outside; };
-  for (int64_t column = 0; column < p.ld_u; column += kPanel) {
-    const int64_t panel = smaller(kPanel, p.ld_u - column);
+  for_panels(p.ld_u, [&]<int V>(int64_t column) {
+    constexpr int64_t panel = V * W;
     float* packed = panel_of(p.state, p, s.N, column);
     for (int64_t n = 0; n < s.N; ++n) {
       for (int64_t k = 0; k < s.X; ++k) {
@@ -37,7 +37,7 @@ void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
         }
       }
     }
-  }
+  });
   // Every range of columns has the whole sum of keys; the first stores it.
   if (!view.sum || s.sum == Sum::none || (kStore && s.sum != Sum::u && s.u_begin > 0)) return;
   const int64_t begin = s.sum == Sum::u ? s.u_begin : 0, width = s.sum == Sum::u ? p.columns : s.X;

@@ -19,8 +19,8 @@ template <int N, class P, class T>
 void visit_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
                   const Update& update, Prefetch& ahead) {
   // At least one: K or V may be 0.
-  ahead.spread((p.ld_u + kPanel - 1) / kPanel * (p.rows / kTileRows) * s.y_heads + 1);
-  const auto visit = [&]<int V>(int64_t column) {
+  ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1);
+  for_panels(p.ld_u, [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
       read_panel<N, V>(s, p, blocks[b], column, pairs);
       if (p.twin && blocks[b].inter) read_twin<N>(p, blocks[b], column, V * W);
@@ -31,10 +31,7 @@ void visit_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t co
     } else {
       update_panel<N, V, false>(s, p, column, update.count, update.fade, ahead);
     }
-  };
-  int64_t column = 0;
-  for (; column + kPanel <= p.ld_u; column += kPanel) visit.template operator()<kPanelVectors>(column);
-  if (column < p.ld_u) visit.template operator()<1>(column);
+  });
 }
 
 /// Works on a group of blocks, and lets the state take the chunk in after it.

@@ -9,16 +9,44 @@ namespace cosformer::cpu {
 namespace {
 
 // Rows and vectors of a read or update tile, keys of a score tile, rows of a twin tile. With two states a
-// read tile holds 2 * kTileRows * kPanelVectors accumulators: 16 of the 32 registers of AVX-512, 8 of the 16
-// of AVX2 and SSE; two FMA ports of latency 4 need 8 in flight.
+// read tile holds 2 * kTileRows * kPanelVectors accumulators: 16 of the 32 registers of AVX-512, 12 of the 16
+// of AVX2. Two multiply-adds a cycle of latency 4 need 8 in flight, and reach 0.75 of the peak with 8, 0.9
+// with 12 (Zen 4).
 inline constexpr int kTileRows = W == 16 ? 4 : 2;
-inline constexpr int kPanelVectors = 2;
+inline constexpr int kPanelVectors = W == 8 ? 3 : 2;
 inline constexpr int kPanel = kPanelVectors * W;
 inline constexpr int kScoreKeys = W == 16 ? 16 : W == 8 ? 4 : 2;
-inline constexpr int kTwinRows = W == 16 ? 8 : W == 8 ? 2 : 1;
+inline constexpr int kTwinRows = W == 16 ? 8 : W == 8 ? 3 : 1;
 inline constexpr int kStateRows = W == 16 ? 8 : 4;  // rows of a state are padded to a multiple of this
-static_assert(R % kTileRows == 0 && R % kScoreKeys == 0);
-static_assert(kStateRows % kTileRows == 0 && kStateRows % kTwinRows == 0);
+static_assert(R % kTileRows == 0 && R % kScoreKeys == 0 && kStateRows % kTileRows == 0);
+
+/// Covers `count` with as few parts of at most kMost as there can be, of sizes that differ by one at most:
+/// take<size>(first).
+template <int kMost, class Take>
+COSFORMER_INLINE void in_even_parts(int64_t count, const Take& take) {
+  for (int64_t first = 0; first < count;) {
+    const int64_t left = count - first, parts = (left + kMost - 1) / kMost;
+    const int64_t size = (left + parts - 1) / parts;
+    if (size == kMost) {
+      take.template operator()<kMost>(first);
+    } else if constexpr (kMost == 3) {
+      size == 2 ? take.template operator()<2>(first) : take.template operator()<1>(first);
+    } else if constexpr (kMost == 2) {
+      take.template operator()<1>(first);
+    }
+    first += size;
+  }
+}
+
+/// Panels of `width` columns, visit<vectors>(column).
+template <class Visit>
+COSFORMER_INLINE void for_panels(int64_t width, const Visit& visit) {
+  in_even_parts<kPanelVectors>(width / W,
+                               [&]<int V>(int64_t vector) { visit.template operator()<V>(vector * W); });
+}
+COSFORMER_INLINE int64_t panels_of(int64_t width) {
+  return (width + kPanel - 1) / kPanel;
+}
 
 /// scores[j][lane] += sum_k y[j][k] xT[k][lane], for kKeys rows of y.
 template <int kKeys>
@@ -27,7 +55,7 @@ COSFORMER_INLINE void score_tile(Vec (&scores)[kKeys][L], const float* xT, const
   for (int64_t k = 0; k < width; ++k) {
     Vec x[L];
 #pragma GCC unroll 8
-    for (int l = 0; l < L; ++l) x[l] = load(xT + k * R + l * W);
+    for (int l = 0; l < L; ++l) x[l] = load_shared(xT + k * R + l * W);
 #pragma GCC unroll 16
     for (int j = 0; j < kKeys; ++j) {
       const Vec factor = broadcast(y[j * ld_y + k]);
@@ -52,35 +80,32 @@ template <int N, int V>
 COSFORMER_INLINE void read_tile(Vec (&acc)[kTileRows][V], const float* xT, int64_t width, const float* state,
                                 const float (*wave)[R], int64_t r0) {
   Vec part[N][kTileRows][V];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) part[n][r][v] = zero();
     }
   }
   const float* x = xT + r0;
   for (int64_t k = 0; k < width; ++k, state += N * V * W, x += R) {
-    Vec s[N][V];
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) s[n][v] = load(state + (n * V + v) * W);
-    }
+    Vec factor[kTileRows];
 #pragma GCC unroll 8
-    for (int r = 0; r < kTileRows; ++r) {
-      const Vec factor = broadcast(x[r]);
-#pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) part[n][r][v] += s[n][v] * factor;
+    for (int r = 0; r < kTileRows; ++r) factor[r] = broadcast(x[r]);
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        const Vec s = load_shared(state + (n * V + v) * W);
+#pragma GCC unroll 8
+        for (int r = 0; r < kTileRows; ++r) part[n][r][v] += s * factor[r];
       }
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       acc[r][v] = part[0][r][v] * wave[0][r0 + r];
       if constexpr (N == 2) acc[r][v] += part[1][r][v] * wave[1][r0 + r];
@@ -97,21 +122,21 @@ COSFORMER_INLINE void pair_tile(Vec (&acc)[kTileRows][V], const float* scores, c
   const int64_t full = keys + (triangle ? r0 : 0);
   for (int64_t j = 0; j < full; ++j) {
     Vec row[V];
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) row[v] = load(u + j * ld_u + v * W);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) row[v] = load_shared(u + j * ld_u + v * W);
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) {
       const Vec weight = broadcast(scores[j * R + r0 + r]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) acc[r][v] += weight * row[v];
     }
   }
   if (!triangle) return;
 #pragma GCC unroll 8
   for (int j = 0; j < kTileRows; ++j) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      const Vec row = load(u + (full + j) * ld_u + v * W);
+      const Vec row = load_shared(u + (full + j) * ld_u + v * W);
 #pragma GCC unroll 8
       for (int r = j; r < kTileRows; ++r) acc[r][v] += row * scores[(full + j) * R + r0 + r];
     }
@@ -127,9 +152,9 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   float* rows = state + k0 * N * V * W;
 #pragma GCC unroll 8
   for (int k = 0; k < kTileRows; ++k) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         acc[k][n][v] = load(rows + ((k * N + n) * V + v) * W);
         if constexpr (kFade) acc[k][n][v] *= fade;
@@ -141,41 +166,38 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   const float* factors = y + k0;
   for (int64_t j = 0; j < keys; ++j, factors += ld_y, u0 += ld_u, u1 += ld_u) {
     ahead.line(j);
-    Vec value[N][V];
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      value[0][v] = load(u0 + v * W);
-      if constexpr (N == 2) value[1][v] = load(u1 + v * W);
-    }
+    Vec factor[kTileRows];
 #pragma GCC unroll 8
-    for (int k = 0; k < kTileRows; ++k) {
-      const Vec factor = broadcast(factors[k]);
-#pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) acc[k][n][v] += value[n][v] * factor;
+    for (int k = 0; k < kTileRows; ++k) factor[k] = broadcast(factors[k]);
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        const Vec value = load_shared((n == 0 ? u0 : u1) + v * W);
+#pragma GCC unroll 8
+        for (int k = 0; k < kTileRows; ++k) acc[k][n][v] += value * factor[k];
       }
     }
   }
 #pragma GCC unroll 8
   for (int k = 0; k < kTileRows; ++k) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < V; ++v) store(rows + ((k * N + n) * V + v) * W, acc[k][n][v]);
     }
   }
 }
 
 /// twin[n][k][lane] += sum_c state[k][n][c] wT[c][lane] over a panel's columns, for rows [k0, k0 +
-/// kTwinRows): lanes are rows, so that one state serves both products. `twin` is [N][twin_stride].
-template <int N>
+/// kRows): lanes are rows, so that one state serves both products. `twin` is [N][twin_stride].
+template <int N, int kRows>
 COSFORMER_INLINE void twin_tile(float* twin, int64_t twin_stride, const float* state, int64_t panel,
                                 const float* wT, int64_t columns, int64_t k0) {
-  Vec acc[kTwinRows][N][L];
+  Vec acc[kRows][N][L];
 #pragma GCC unroll 8
-  for (int k = 0; k < kTwinRows; ++k) {
-#pragma GCC unroll 2
+  for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 8
       for (int l = 0; l < L; ++l) acc[k][n][l] = load(twin + n * twin_stride + (k0 + k) * R + l * W);
@@ -185,10 +207,10 @@ COSFORMER_INLINE void twin_tile(float* twin, int64_t twin_stride, const float* s
   for (int64_t c = 0; c < columns; ++c) {
     Vec w[L];
 #pragma GCC unroll 8
-    for (int l = 0; l < L; ++l) w[l] = load(wT + c * R + l * W);
+    for (int l = 0; l < L; ++l) w[l] = load_shared(wT + c * R + l * W);
 #pragma GCC unroll 8
-    for (int k = 0; k < kTwinRows; ++k) {
-#pragma GCC unroll 2
+    for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 4
       for (int n = 0; n < N; ++n) {
         const Vec factor = broadcast(rows[(k * N + n) * panel + c]);
 #pragma GCC unroll 8
@@ -197,8 +219,8 @@ COSFORMER_INLINE void twin_tile(float* twin, int64_t twin_stride, const float* s
     }
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < kTwinRows; ++k) {
-#pragma GCC unroll 2
+  for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 8
       for (int l = 0; l < L; ++l) store(twin + n * twin_stride + (k0 + k) * R + l * W, acc[k][n][l]);
