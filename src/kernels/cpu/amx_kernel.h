@@ -107,13 +107,11 @@ COSFORMER_INLINE void copy_rows(const TilePlan& p, int64_t column, int64_t k) {
 }
 
 inline void refresh_copies(const Sweep<bfloat16>& s, const TilePlan& p) {
-  const auto refresh = [&]<int V>(int64_t column) {
-    for (int64_t k = 0; k < p.rows; k += R)
+  for_panels(p.ld_u, [&]<int V>(int64_t column) {
+    for (int64_t k = 0; k < p.rows; k += R) {
       s.N == 2 ? copy_rows<2, V>(p, column, k) : copy_rows<1, V>(p, column, k);
-  };
-  int64_t column = 0;
-  for (; column + kPanel <= p.ld_u; column += kPanel) refresh.template operator()<kPanelVectors>(column);
-  if (column < p.ld_u) refresh.template operator()<1>(column);
+    }
+  });
 }
 
 inline void pack_chunk(const Sweep<bfloat16>& s, const TilePlan& p, int64_t first, int64_t count,
@@ -249,7 +247,8 @@ inline void score_block(const Sweep<bfloat16>& s, const TilePlan& p, Block& bloc
 
 template <int N, int V>
 COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const TilePlan& p, const Block& block,
-                                 int64_t column, int64_t r0) {
+                                 int64_t column, int64_t r0, const Prefetch* ahead) {
+  for (int64_t j = 0; ahead && j < p.X / 2; ++j) ahead->line(j);
   if (r0 == 0) {
     each_tile<N * V>([]<int I>() { tile_zero<kTileC + I>(); });
     const Pair* state = copies_of(p, N, column).rows;
@@ -384,7 +383,7 @@ COSFORMER_INLINE void update_panel(const Sweep<bfloat16>& s, const TilePlan& p, 
       }
     }
     each_tile<N * V>([&]<int I>() { tile_store<kTileC + I>(rows + I * W, N * V * W * 4); });
-    copy_rows<N, V>(p, column, k);
+    if (p.copied) copy_rows<N, V>(p, column, k);
   }
 }
 

@@ -182,8 +182,8 @@ void score_block(const Sweep<T>& s, const Plan& p, Block& block, bool pairs) {
 /// The block's rows [r0, r0 + kTileRows) read a panel of the state.
 template <int N, int V>
 COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const Plan& p, const Block& block, int64_t column,
-                                 int64_t r0) {
-  read_tile<N, V>(acc, block.xT, p.X, panel_of(p.state, p, N, column), block.wave, r0);
+                                 int64_t r0, const Prefetch* ahead) {
+  read_tile<N, V>(acc, block.xT, p.X, panel_of(p.state, p, N, column), block.wave, r0, ahead);
 }
 
 /// They add what they see of one head's rows of u, and for the twin of y.
@@ -225,14 +225,16 @@ COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>
   }
 }
 
-/// One panel of columns: the block reads the state and its pairs, and writes.
+/// One panel of columns: the block reads the state and its pairs, and writes. `ahead` null: nothing is asked
+/// for.
 template <int N, int V, class P, class T>
 COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& block, int64_t column,
-                                 bool pairs) {
+                                 bool pairs, Prefetch* ahead) {
   for (int64_t r0 = 0; r0 < block.count; r0 += kTileRows) {
+    if (ahead) ahead->next_tile();
     Vec acc[kTileRows][V];
     if (block.inter) {
-      read_state<N, V>(acc, p, block, column, r0);
+      read_state<N, V>(acc, p, block, column, r0, ahead);
     } else {
 #pragma GCC unroll 8
       for (int r = 0; r < kTileRows; ++r) {

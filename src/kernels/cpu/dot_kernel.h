@@ -14,6 +14,7 @@ namespace {
 struct DotPlan : Plan {
   static constexpr int64_t kAlign = kHalves;
   static constexpr int64_t kChunk = 32;
+  static constexpr int64_t kContraction = 2;
 
   bfloat16* y_rows;  // [keys][ld_y]
   bfloat16* u_rows;  // [keys][ld_u_rows], for the twin
@@ -21,6 +22,7 @@ struct DotPlan : Plan {
   Pair* y_pairs;                     // [keys / 2][ld_y], of rows
   Pair *u_pairs, *u_wave_pairs[2];   // [keys / 2][ld_u], of rows
   Pair *state_rows, *state_columns;  // copies of the state, in panels
+  bool copied = true;                // the copies are kept up to date
   Interleave interleave;
 };
 
@@ -56,6 +58,10 @@ inline void place_chunk(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
 inline void place_copies(DotPlan& p, const Sweep<bfloat16>& s, Place& place) {
   p.state_rows = pairs(place.take(p.rows / 2 * p.ld_u * s.N));
   p.state_columns = p.twin ? pairs(place.take(p.rows * p.ld_u / 2 * s.N)) : nullptr;
+}
+
+COSFORMER_INLINE void leave_copies(DotPlan& p) {
+  p.copied = false;
 }
 
 COSFORMER_INLINE void move_state(DotPlan& p, int64_t floats) {
@@ -194,15 +200,15 @@ COSFORMER_INLINE void update_panel(const Sweep<bfloat16>& s, const DotPlan& p, i
     const int64_t row = h * p.head_keys / 2;
     const Pair* const u[2] = {p.u_wave_pairs[0] + row * p.ld_u + column,
                               p.u_wave_pairs[1] + row * p.ld_u + column};
-    const bool last = h + 1 == s.y_heads;
+    const bool copy = p.copied && h + 1 == s.y_heads;
     for (int64_t k = 0; k < p.rows; k += kTileRows) {
       ahead.next_tile();
       const Pair* y = p.y_pairs + row * p.ld_y;
       if (kFade && h == 0) {
-        dot_update_tile<N, V, true>(panel, last ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
+        dot_update_tile<N, V, true>(panel, copy ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
                                     fade, p.interleave, ahead);
       } else {
-        dot_update_tile<N, V, false>(panel, last ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
+        dot_update_tile<N, V, false>(panel, copy ? copies : none, y, p.ld_y, u, p.ld_u, (count + 1) / 2, k,
                                      fade, p.interleave, ahead);
       }
     }
@@ -358,8 +364,9 @@ COSFORMER_INLINE Vec read_sum(const Block& block, const DotPlan& p, int64_t N, i
 
 template <int N, int V>
 COSFORMER_INLINE void read_state(Vec (&acc)[kTileRows][V], const DotPlan& p, const Block& block,
-                                 int64_t column, int64_t r0) {
-  dot_read_tile<N, V>(acc, pairs(block.xT), (p.X + 1) / 2, copies_of(p, N, column).rows, block.wave, r0);
+                                 int64_t column, int64_t r0, const Prefetch* ahead) {
+  dot_read_tile<N, V>(acc, pairs(block.xT), (p.X + 1) / 2, copies_of(p, N, column).rows, block.wave, r0,
+                      ahead);
 }
 
 template <int V>

@@ -44,7 +44,8 @@ COSFORMER_INLINE void dot_score_corner(HalfLanes (&scores)[R / 2], const Pair* x
 /// acc[r][v] = sum_n wave[n][r] sum over pairs of xT[k][r] and state[k][n][v].
 template <int N, int V>
 COSFORMER_INLINE void dot_read_tile(Vec (&acc)[kTileRows][V], const Pair* xT, int64_t pairs,
-                                    const Pair* state, const float (*wave)[R], int64_t r0) {
+                                    const Pair* state, const float (*wave)[R], int64_t r0,
+                                    const Prefetch* ahead) {
   Vec part[N][kTileRows][V];
 #pragma GCC unroll 2
   for (int n = 0; n < N; ++n) {
@@ -56,6 +57,7 @@ COSFORMER_INLINE void dot_read_tile(Vec (&acc)[kTileRows][V], const Pair* xT, in
   }
   const Pair* x = xT + r0;
   for (int64_t k = 0; k < pairs; ++k, state += N * V * W, x += R) {
+    if (ahead) ahead->line(k);
     Halves s[N][V];
 #pragma GCC unroll 2
     for (int n = 0; n < N; ++n) {

@@ -51,17 +51,40 @@ int64_t PackedStates<T>::segments(int64_t unit) const {
 
 template <class T>
 std::vector<typename PackedStates<T>::Task> PackedStates<T>::tasks(int64_t rows_of_a_task, bool of_x) const {
-  std::vector<Task> tasks;
-  for (int64_t unit = 0; unit < static_cast<int64_t>(units_.size()); ++unit) {
+  const auto total = static_cast<int64_t>(units_.size());
+  const auto rows_of = [&](int64_t unit) {
     const Sweep<T> s = pass_.make(units_[static_cast<size_t>(unit)]);
-    const int64_t rows = of_x ? s.x_side.count : s.y_side.count;
+    return of_x ? s.x_side.count : s.y_side.count;
+  };
+  int64_t pieces = 0;
+  for (int64_t unit = 0; unit < total; ++unit) pieces += ceil_div(rows_of(unit), rows_of_a_task);
+  const int64_t together = sweeps_together(pieces, parts_, call_.execution().width, floats_);
+  std::vector<Task> tasks;
+  for (int64_t unit = 0; unit < total;) {
+    int64_t units = 1;
+    const int64_t b = units_[static_cast<size_t>(unit)].b;
+    while (units < together && unit + units < total && units_[static_cast<size_t>(unit + units)].b == b)
+      ++units;
+    const int64_t rows = rows_of(unit);
     for (int64_t part = 0; part < parts_; ++part) {
       for (int64_t first = 0; first < rows || (first == 0 && !of_x); first += rows_of_a_task) {
-        tasks.push_back({unit, part, first, std::min(rows_of_a_task, rows - first)});
+        tasks.push_back({unit, units, part, first, std::min(rows_of_a_task, rows - first)});
       }
     }
+    unit += units;
   }
   return tasks;
+}
+
+template <class T>
+typename PackedStates<T>::Work PackedStates<T>::work(const Task& task, int64_t segment) {
+  Work work;
+  for (int64_t i = 0; i < task.units; ++i) {
+    work.sweeps[static_cast<size_t>(i)] = sweep(task.unit + i, task.part);
+    work.states[static_cast<size_t>(i)] = state(task.unit + i, task.part, segment);
+  }
+  work.scratch = thread_scratch(call_.kernels().scratch_floats(work.sweeps[0], task.units));
+  return work;
 }
 
 template <class T>
@@ -69,9 +92,8 @@ void PackedStates<T>::accumulate() {
   const auto segment_tasks = tasks(kSegment, false);
   call_.execution().parallel(static_cast<int64_t>(segment_tasks.size()), [&](int64_t i) {
     const Task& t = segment_tasks[static_cast<size_t>(i)];
-    const Sweep<T> s = sweep(t.unit, t.part);
-    call_.kernels().accumulate(s, t.first, t.count, state(t.unit, t.part, t.first / kSegment),
-                               thread_scratch(call_.kernels().scratch_floats(s, 1)));
+    const Work w = work(t, t.first / kSegment);
+    call_.kernels().accumulate(w.sweeps.data(), t.units, t.first, t.count, w.states.data(), w.scratch);
   });
   call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
     const int64_t unit = i / parts_, rows = sweep(unit, 0).y_side.count;
@@ -104,10 +126,9 @@ void PackedStates<T>::read() {
   const auto stretch_tasks = tasks(kStretch, true);
   call_.execution().parallel(static_cast<int64_t>(stretch_tasks.size()), [&](int64_t i) {
     const Task& t = stretch_tasks[static_cast<size_t>(i)];
-    Sweep<T> s = sweep(t.unit, t.part);
-    s.decay = nullptr;  // the state is read as it stands
-    call_.kernels().read(s, t.first, t.count, state(t.unit, t.part),
-                         thread_scratch(call_.kernels().scratch_floats(s, 1)));
+    Work w = work(t, 0);
+    for (Sweep<T>& s : w.sweeps) s.decay = nullptr;  // the state is read as it stands
+    call_.kernels().read(w.sweeps.data(), t.units, t.first, t.count, w.states.data(), w.scratch);
   });
 }
 

@@ -21,11 +21,18 @@ class PackedStates {
   void read();
 
  private:
-  /// Rows of one unit and column part.
+  /// Rows [first, first + count) of neighbouring units of one sequence, one column part.
   struct Task {
-    int64_t unit, part, first, count;
+    int64_t unit, units, part, first, count;
   };
   std::vector<Task> tasks(int64_t rows_of_a_task, bool of_x) const;
+  /// The task's sweeps and their states' places, of one segment.
+  struct Work {
+    std::array<Sweep<T>, kMostSweeps> sweeps;
+    std::array<float*, kMostSweeps> states;
+    float* scratch;
+  };
+  Work work(const Task& task, int64_t segment);
   Sweep<T> sweep(int64_t unit, int64_t part) const;
   int64_t segments(int64_t unit) const;
   float* state(int64_t unit, int64_t part, int64_t segment = 0) {

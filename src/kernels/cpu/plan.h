@@ -29,6 +29,7 @@ struct Plan {
   static constexpr int64_t kAlign = W;   // of rows of y
   static constexpr int64_t kChunk = 16;  // docs/performance.md
   static constexpr int64_t kRowAlign = kStateRows;
+  static constexpr int64_t kContraction = 1;  // terms of a sum that an instruction adds
 
   int64_t X, columns;          // contraction width; u_end - u_begin
   int64_t ld_y, ld_u, ld_sum;  // padded
@@ -38,10 +39,11 @@ struct Plan {
   int waves;                   // scaled copies of u; 0: u itself goes into the state
   bool twin;
   float *y, *u, *u_wave[2];
-  float* wave[2];    // [head_keys], of the chunk's rows, times what decay leaves of them
-  float* b;          // [keys]
-  float* factor[2];  // [keys], wave times b
-  float *state, *sum;
+  float* wave[2];      // [head_keys], of the chunk's rows, times what decay leaves of them
+  float* b;            // [keys]
+  float* factor[2];    // [keys], wave times b
+  float *state, *sum;  // the sum lies sum_at behind the state
+  int64_t sum_at;
   float* block;                         // the first block's buffers
   int64_t block_floats;                 // of each block
   int64_t state_floats;                 // of a state and its sum
@@ -93,6 +95,14 @@ void place_copies(Plan&, const Sweep<T>&, Place&) {}
 COSFORMER_INLINE void begin_sweeps(const Plan&) {}
 COSFORMER_INLINE void end_sweeps(const Plan&) {}
 
+COSFORMER_INLINE void place_state(Plan& p, float* state) {
+  p.state = state;
+  p.sum = state + p.sum_at;
+}
+
+/// For sweeps that only sum a state, which nothing reads yet.
+COSFORMER_INLINE void leave_copies(Plan&) {}
+
 /// To the state of another sweep, that many floats further.
 COSFORMER_INLINE void move_state(Plan& p, int64_t floats) {
   p.state += floats;
@@ -124,6 +134,7 @@ P make_plan(const Sweep<T>& s, float* scratch) {
   // States of several sweeps follow each other, each with its sum.
   const int64_t before = place.used;
   p.state = place.take(p.rows * p.ld_u * s.N);
+  p.sum_at = place.used - before;
   p.sum = place.take(s.N * p.ld_sum);
   p.state_floats = place.used - before;
   place_copies(p, s, place);
@@ -138,7 +149,6 @@ int64_t scratch_floats(const Sweep<T>& s, int64_t count) {
   return p.floats + (count - 1) * p.floats_each_further;
 }
 
-/// A packed state is followed by its sum.
 template <class P, class T>
 int64_t packed_state_floats(const Sweep<T>& s) {
   return make_plan<P>(s, nullptr).state_floats;

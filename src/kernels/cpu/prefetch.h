@@ -31,11 +31,12 @@ class Prefetch {
     }
   }
 
-  /// Spreads the rows over that many tiles, each of which asks for kWindow lines.
-  void spread(int64_t tiles) {
+  /// Spreads the rows over that many tiles, each of which asks for a line that many times.
+  void spread(int64_t tiles, int64_t times) {
+    while (window_ < kWindow && window_ * 2 <= times) window_ *= 2;
     // Rows of a tile, no more than its lines can cover.
-    const int64_t wanted = (used_ + tiles - 1) / tiles, most = kWindow / lines_;
-    a_tile_ = wanted < most ? wanted : most;
+    const int64_t most = window_ > lines_ ? window_ / lines_ : 1;
+    a_tile_ = smaller((used_ + tiles - 1) / tiles, most);
     shift_ = __builtin_ctzll(static_cast<uint64_t>(lines_));
     for (int64_t i = 0; i < kWindow; ++i) rows_[used_ + i] = reinterpret_cast<const char*>(rows_);
   }
@@ -54,14 +55,15 @@ class Prefetch {
   /// Line j of the tile's, one an iteration, since a burst is dropped; into the second-level cache, since the
   /// first is full.
   COSFORMER_INLINE void line(int64_t j) const {
-    __builtin_prefetch(now_[(j & (kWindow - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 2);
+    __builtin_prefetch(now_[(j & (window_ - 1)) >> shift_] + (j & (lines_ - 1)) * kLine, 0, 2);
   }
 
  private:
-  static constexpr int64_t kMost = 512, kWindow = 16, kLine = 64;
+  static constexpr int64_t kMost = 768, kWindow = 64, kLine = 64;
   const char* rows_[kMost + kWindow];
   const char* const* now_ = rows_;
-  int64_t used_ = 0, at_ = 0, a_tile_ = 0, lines_ = 1, shift_ = 0;  // lines of a row, a power of two
+  int64_t used_ = 0, at_ = 0, a_tile_ = 0;
+  int64_t window_ = 16, lines_ = 1, shift_ = 0;  // lines of a tile and of a row, powers of two
 };
 
 }  // namespace

@@ -52,8 +52,7 @@ void convert_state(const Sweep<T>& s, const Plan& p, const StateView& view) {
 template <class P, class T>
 P plan_with_state(const Sweep<T>& s, float* scratch, float* state) {
   P p = make_plan<P>(s, scratch);
-  p.state = state;
-  p.sum = state + round_up(p.rows * p.ld_u * s.N, 16);
+  place_state(p, state);
   return p;
 }
 

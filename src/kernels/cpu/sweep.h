@@ -157,11 +157,13 @@ struct Kernels {
   void (*causal)(const Sweep<T>* sweeps, int64_t count, float* scratch);
   /// Rows [x_first, x_first + x_count) of x see every row of y, all pairs (quadratic form).
   void (*dense)(const Sweep<T>& sweep, int64_t x_first, int64_t x_count, float* scratch);
-  /// state += sum over y's rows [y_first, y_first + y_count), from zero; packed, packed_state_floats(...)
-  /// floats.
-  void (*accumulate)(const Sweep<T>& sweep, int64_t y_first, int64_t y_count, float* state, float* scratch);
-  /// Rows [x_first, x_first + x_count) of x read the packed state.
-  void (*read)(const Sweep<T>& sweep, int64_t x_first, int64_t x_count, const float* state, float* scratch);
+  /// states[i] = sum over rows [y_first, y_first + y_count) of y of sweep i; packed, packed_state_floats(...)
+  /// floats. The sweeps differ in pointers alone, here and below.
+  void (*accumulate)(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t y_count,
+                     float* const* states, float* scratch);
+  /// Rows [x_first, x_first + x_count) of x of sweep i read states[i].
+  void (*read)(const Sweep<T>* sweeps, int64_t count, int64_t x_first, int64_t x_count,
+               const float* const* states, float* scratch);
   /// Between the caller's state (first, last) and the packed one.
   void (*load_state)(const Sweep<T>& sweep, float* state);
   void (*store_state)(const Sweep<T>& sweep, const float* state);

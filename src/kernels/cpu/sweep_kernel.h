@@ -15,17 +15,30 @@ struct Update {
   float fade = 1;
 };
 
+/// Blocks read the panels one after another. Rows ahead are asked for in the loops of the read tiles.
 template <int N, class P, class T>
-void visit_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
-                  const Update& update, Prefetch& ahead) {
-  // At least one: K or V may be 0.
-  ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1);
+void read_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
+                 Prefetch& ahead) {
+  // At least one tile: K or V may be 0.
+  ahead.spread(panels_of(p.ld_u) * (R / kTileRows) * count + 1, p.X / P::kContraction);
   for_panels(p.ld_u, [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
-      read_panel<N, V>(s, p, blocks[b], column, pairs);
+      read_panel<N, V>(s, p, blocks[b], column, pairs, &ahead);
       if (p.twin && blocks[b].inter) read_twin<N>(p, blocks[b], column, V * W);
     }
-    if (update.count == 0) return;
+  });
+}
+
+/// Each panel is read, then takes the chunk in. Rows ahead are asked for in the loops of the update tiles.
+template <int N, class P, class T>
+void read_and_update_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
+                            const Update& update, Prefetch& ahead) {
+  ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1, P::kChunk / P::kContraction);
+  for_panels(p.ld_u, [&]<int V>(int64_t column) {
+    for (int64_t b = 0; b < count; ++b) {
+      read_panel<N, V>(s, p, blocks[b], column, pairs, nullptr);
+      if (p.twin && blocks[b].inter) read_twin<N>(p, blocks[b], column, V * W);
+    }
     if (update.fade != 1) {
       update_panel<N, V, true>(s, p, column, update.count, update.fade, ahead);
     } else {
@@ -35,7 +48,7 @@ void visit_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t co
 }
 
 /// Works on a group of blocks, and lets the state take the chunk in after it.
-template <class P, class T>
+template <int N, class P, class T>
 void finish_group(const Sweep<T>& s, const P& p, Block* blocks, int64_t count, bool pairs,
                   const Update& update, Prefetch& ahead) {
   for (int64_t b = 0; b < count; ++b) {
@@ -43,24 +56,34 @@ void finish_group(const Sweep<T>& s, const P& p, Block* blocks, int64_t count, b
     score_block(s, p, blocks[b], pairs);
     if (p.twin && blocks[b].inter) begin_twin(s, p, blocks[b]);
   }
-  if (s.N == 2) {
-    visit_panels<2>(s, p, blocks, count, pairs, update, ahead);
+  if (update.count > 0) {
+    read_and_update_panels<N>(s, p, blocks, count, pairs, update, ahead);
   } else {
-    visit_panels<1>(s, p, blocks, count, pairs, update, ahead);
+    read_panels<N>(s, p, blocks, count, pairs, ahead);
   }
   for (int64_t b = 0; p.twin && b < count; ++b) finish_twin(s, p, blocks[b], pairs);
-  if (update.count > 0)
-    s.N == 2 ? update_sum<2>(s, p, update.count, update.fade)
-             : update_sum<1>(s, p, update.count, update.fade);
+  if (update.count > 0) update_sum<N>(s, p, update.count, update.fade);
+}
+template <class P, class T>
+void finish_group(const Sweep<T>& s, const P& p, Block* blocks, int64_t count, bool pairs,
+                  const Update& update, Prefetch& ahead) {
+  if (s.N == 2) {
+    finish_group<2>(s, p, blocks, count, pairs, update, ahead);
+  } else {
+    finish_group<1>(s, p, blocks, count, pairs, update, ahead);
+  }
 }
 
-/// Rows [first, first + count) of every matrix that a chunk reads or writes.
+/// Rows [first, first + count) of every matrix on a side that a chunk reads or writes.
 template <class P, class T>
-void add_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const P& p, int64_t first, int64_t count) {
+void add_y_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const P& p, int64_t first, int64_t count) {
   for (int64_t h = 0; h < s.y_heads; ++h) {
     ahead.add(s.y, s.y_side, h, first, count, 0, s.X);
     ahead.add(s.u, s.y_side, h, first, count, s.u_begin, p.columns);
   }
+}
+template <class P, class T>
+void add_x_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const P& p, int64_t first, int64_t count) {
   for (int64_t h = 0; h < s.x_heads; ++h) {
     ahead.add(s.x, s.x_side, h, first, count, 0, s.X);
     ahead.add(s.gate, s.x_side, h, first, count, s.u_begin, p.columns);
@@ -105,21 +128,31 @@ void causal_chunk(const Sweep<T>& s, const P& p, int64_t chunk, Block (&blocks)[
   }
 }
 
+/// The plan of one of several sweeps, whose states lie one after another.
+template <class P>
+P plan_of(P p, int64_t sweep) {
+  move_state(p, sweep * p.floats_each_further);
+  return p;
+}
+
+/// The same with a state elsewhere.
+template <class P>
+P plan_of(const P& first, int64_t sweep, float* state) {
+  P p = plan_of(first, sweep);
+  place_state(p, state);
+  return p;
+}
+
 /// Sweeps take turns chunk by chunk: rows of neighbouring heads share memory pages, so each page is visited
 /// once.
 template <class P, class T>
 void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
-  P p = make_plan<P>(sweeps[0], scratch);
-  begin_sweeps(p);
+  const P first = make_plan<P>(sweeps[0], scratch);
+  begin_sweeps(first);
   Block blocks[kMostBlocks];
-  place_blocks(blocks, p, sweeps[0]);
-  int64_t selected = 0;
-  const auto select = [&](int64_t i) {
-    move_state(p, (i - selected) * p.floats_each_further);
-    selected = i;
-  };
+  place_blocks(blocks, first, sweeps[0]);
   for (int64_t i = 0; i < count; ++i) {
-    select(i);
+    const P p = plan_of(first, i);
     clear_state(sweeps[i], p);
     if (sweeps[i].first.data) convert_state<false>(sweeps[i], p, sweeps[i].first);
     refresh_copies(sweeps[i], p);
@@ -127,29 +160,30 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
   const int64_t rows = sweeps[0].y_side.count, chunk_rows = sweeps[0].chunk;
   for (int64_t chunk = 0; chunk < rows; chunk += chunk_rows) {
     for (int64_t i = 0; i < count; ++i) {
-      select(i);
       const bool wrap = i + 1 == count;
       const int64_t next = wrap ? chunk + chunk_rows : chunk;
       Prefetch ahead;
-      if (next < rows)
-        add_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], p, next, smaller(chunk_rows, rows - next));
+      if (next < rows) {
+        const int64_t next_count = smaller(chunk_rows, rows - next);
+        add_y_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, next, next_count);
+        add_x_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, next, next_count);
+      }
       if (wrap) ahead.touch_pages();  // the other heads' rows lie on the same pages
-      causal_chunk(sweeps[i], p, chunk, blocks, ahead);
+      causal_chunk(sweeps[i], plan_of(first, i), chunk, blocks, ahead);
     }
   }
   for (int64_t i = 0; i < count; ++i) {
-    select(i);
-    if (sweeps[i].last.data) convert_state<true>(sweeps[i], p, sweeps[i].last);
+    if (sweeps[i].last.data) convert_state<true>(sweeps[i], plan_of(first, i), sweeps[i].last);
   }
-  end_sweeps(p);
+  end_sweeps(first);
 }
 
 /// The blocks of rows [x_first, x_first + x_count) of every head, `keys` rows of y for each.
 template <class P, class T>
-void run_blocks(const Sweep<T>& s, const P& p, int64_t x_first, int64_t x_count, int64_t keys, bool inter) {
+void run_blocks(const Sweep<T>& s, const P& p, int64_t x_first, int64_t x_count, int64_t keys, bool inter,
+                Prefetch& ahead) {
   Block blocks[kMostBlocks];
   place_blocks(blocks, p, s);
-  Prefetch nothing_ahead;
   const int64_t of_head = (x_count + R - 1) / R, total = of_head * s.x_heads;
   for (int64_t b0 = 0; b0 < total; b0 += p.group) {
     const int64_t group = smaller(p.group, total - b0);
@@ -162,7 +196,7 @@ void run_blocks(const Sweep<T>& s, const P& p, int64_t x_first, int64_t x_count,
       block.keys = keys;
       block.inter = inter;
     }
-    finish_group(s, p, blocks, group, keys > 0, {}, nothing_ahead);
+    finish_group(s, p, blocks, group, keys > 0, {}, ahead);
   }
 }
 
@@ -172,36 +206,61 @@ void dense(const Sweep<T>& s, int64_t x_first, int64_t x_count, float* scratch) 
   begin_sweeps(p);
   pack_chunk(s, p, 0, s.y_side.count, false);
   // Rows of y beyond the last are zero and add nothing to a sum.
-  run_blocks(s, p, x_first, x_count, p.head_keys, false);
+  Prefetch nothing_ahead;
+  run_blocks(s, p, x_first, x_count, p.head_keys, false, nothing_ahead);
   end_sweeps(p);
 }
 
+/// Sweeps take turns as in causal().
 template <class P, class T>
-void accumulate(const Sweep<T>& s, int64_t y_first, int64_t y_count, float* state, float* scratch) {
-  const P p = plan_with_state<P>(s, scratch, state);
-  begin_sweeps(p);
-  clear_state(s, p);
-  for (int64_t first = 0; first < y_count; first += s.chunk) {
-    const int64_t count = smaller(s.chunk, y_count - first), next = first + count;
-    pack_chunk(s, p, y_first + first, count, true);
-    Prefetch ahead;
-    const int64_t next_count = smaller(s.chunk, y_count - next);
-    for (int64_t h = 0; h < s.y_heads; ++h) {
-      ahead.add(s.y, s.y_side, h, y_first + next, next_count, 0, s.X);
-      ahead.add(s.u, s.y_side, h, y_first + next, next_count, s.u_begin, p.columns);
+void accumulate(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t y_count, float* const* states,
+                float* scratch) {
+  P first = make_plan<P>(sweeps[0], scratch);
+  leave_copies(first);
+  begin_sweeps(first);
+  for (int64_t i = 0; i < count; ++i) clear_state(sweeps[i], plan_of(first, i, states[i]));
+  const int64_t chunk_rows = sweeps[0].chunk;
+  for (int64_t chunk = 0; chunk < y_count; chunk += chunk_rows) {
+    const int64_t rows = smaller(chunk_rows, y_count - chunk);
+    for (int64_t i = 0; i < count; ++i) {
+      const Sweep<T>& s = sweeps[i];
+      const P p = plan_of(first, i, states[i]);
+      pack_chunk(s, p, y_first + chunk, rows, true);
+      const bool wrap = i + 1 == count;
+      const int64_t next = wrap ? chunk + rows : chunk;
+      Prefetch ahead;
+      add_y_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, y_first + next,
+                       smaller(chunk_rows, y_count - next));
+      if (wrap) ahead.touch_pages();
+      finish_group(s, p, nullptr, 0, false, {rows, s.decay ? s.decay[rows] : 1.0F}, ahead);
     }
-    finish_group(s, p, nullptr, 0, false, {count, s.decay ? s.decay[count] : 1.0F}, ahead);
   }
-  end_sweeps(p);
+  end_sweeps(first);
 }
 
+/// Sweeps take turns stretch by stretch.
 template <class P, class T>
-void read(const Sweep<T>& s, int64_t x_first, int64_t x_count, const float* state, float* scratch) {
-  const P p = plan_with_state<P>(s, scratch, const_cast<float*>(state));
-  begin_sweeps(p);
-  refresh_copies(s, p);
-  run_blocks(s, p, x_first, x_count, 0, true);
-  end_sweeps(p);
+void read(const Sweep<T>* sweeps, int64_t count, int64_t x_first, int64_t x_count, const float* const* states,
+          float* scratch) {
+  const P first = make_plan<P>(sweeps[0], scratch);
+  begin_sweeps(first);
+  const auto plan = [&](int64_t i) { return plan_of(first, i, const_cast<float*>(states[i])); };
+  for (int64_t i = 0; i < count; ++i) refresh_copies(sweeps[i], plan(i));
+  const int64_t stretch = kMostBlocks * R;
+  for (int64_t row = 0; row < x_count; row += stretch) {
+    for (int64_t i = 0; i < count; ++i) {
+      const bool wrap = i + 1 == count;
+      const int64_t next = wrap ? row + stretch : row;
+      Prefetch ahead;
+      if (next < x_count) {
+        add_x_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, x_first + next,
+                         smaller(stretch, x_count - next));
+      }
+      if (wrap) ahead.touch_pages();
+      run_blocks(sweeps[i], plan(i), x_first + row, smaller(stretch, x_count - row), 0, true, ahead);
+    }
+  }
+  end_sweeps(first);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ COSFORMER_INLINE void score_corner(HalfLanes (&scores)[R / 2], const float* xT, 
 /// acc[r][v] = sum_n wave[n][r] sum_k xT[k][r] state[k][n][v], for rows [r0, r0 + kTileRows) of a block.
 template <int N, int V>
 COSFORMER_INLINE void read_tile(Vec (&acc)[kTileRows][V], const float* xT, int64_t width, const float* state,
-                                const float (*wave)[R], int64_t r0) {
+                                const float (*wave)[R], int64_t r0, const Prefetch* ahead) {
   Vec part[N][kTileRows][V];
 #pragma GCC unroll 4
   for (int n = 0; n < N; ++n) {
@@ -90,6 +90,7 @@ COSFORMER_INLINE void read_tile(Vec (&acc)[kTileRows][V], const float* xT, int64
   }
   const float* x = xT + r0;
   for (int64_t k = 0; k < width; ++k, state += N * V * W, x += R) {
+    if (ahead) ahead->line(k);
     Vec factor[kTileRows];
 #pragma GCC unroll 8
     for (int r = 0; r < kTileRows; ++r) factor[r] = broadcast(x[r]);
