@@ -111,26 +111,27 @@ COSFORMER_INLINE void score_rows(const Scores& to, const float* xT, int64_t widt
 }
 
 /// What the sum z beside the state adds to the block's denominators.
-COSFORMER_INLINE Vec read_sum(const Block& block, const Plan& p, int64_t N, int l) {
+template <int N>
+COSFORMER_INLINE Vec read_sum(const Block& block, const Plan& p, int l) {
   constexpr int kChains = 4;
-  Vec part[2][kChains] = {};
+  Vec part[N][kChains] = {};
   int64_t k = 0;
   for (; k + kChains <= p.X; k += kChains) {
 #pragma GCC unroll 8
     for (int i = 0; i < kChains; ++i) {
-      const Vec x = load(block.xT + (k + i) * R + l * W);
-      part[0][i] += x * p.sum[k + i];
-      if (N == 2) part[1][i] += x * p.sum[p.ld_sum + k + i];
+      const Vec x = load_shared(block.xT + (k + i) * R + l * W);
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) part[n][i] += x * p.sum[n * p.ld_sum + k + i];
     }
   }
   for (; k < p.X; ++k) {
     const Vec x = load(block.xT + k * R + l * W);
-    part[0][0] += x * p.sum[k];
-    if (N == 2) part[1][0] += x * p.sum[p.ld_sum + k];
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) part[n][0] += x * p.sum[n * p.ld_sum + k];
   }
   Vec total = zero();
-#pragma GCC unroll 4
-  for (int n = 0; n < 2; ++n) {
+#pragma GCC unroll 2
+  for (int n = 0; n < N; ++n) {
     total += (part[n][0] + part[n][1] + (part[n][2] + part[n][3])) * load(block.wave[n] + l * W);
   }
   return total;
@@ -141,7 +142,7 @@ template <class P, class T>
 COSFORMER_INLINE void finish_denominators(const Sweep<T>& s, const P& p, Block& block, Vec (&sums)[L]) {
 #pragma GCC unroll 8
   for (int l = 0; l < L; ++l) {
-    if (block.inter) sums[l] += read_sum(block, p, s.N, l);
+    if (block.inter) sums[l] += s.N == 2 ? read_sum<2>(block, p, l) : read_sum<1>(block, p, l);
     const Vec clamped = sums[l] < broadcast(s.eps) ? broadcast(s.eps) : sums[l];
     store(block.inverse + l * W, 1.0F / clamped);
     if (!s.denominator.data) continue;

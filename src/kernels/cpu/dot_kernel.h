@@ -348,18 +348,22 @@ inline void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block
   if (s.normalize) finish_denominators(s, p, block, sums);
 }
 
-COSFORMER_INLINE Vec read_sum(const Block& block, const DotPlan& p, int64_t N, int) {
+/// Columns beyond X are zero in both.
+template <int N>
+COSFORMER_INLINE Vec read_sum(const Block& block, const DotPlan& p, int) {
   const Pair* xT = pairs(block.xT);
-  Vec part[2][2] = {};
+  Vec part[N][2] = {};
   for (int64_t k = 0; k < p.X; k += 2) {
     const Halves x = _mm512_loadu_si512(xT + k / 2 * R);
-    const bool second = k + 1 < p.X;
-    for (int64_t n = 0; n < N; ++n) {
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) {
       part[n][0] += first_of(x) * p.sum[n * p.ld_sum + k];
-      if (second) part[n][1] += second_of(x) * p.sum[n * p.ld_sum + k + 1];
+      part[n][1] += second_of(x) * p.sum[n * p.ld_sum + k + 1];
     }
   }
-  return (part[0][0] + part[0][1]) * load(block.wave[0]) + (part[1][0] + part[1][1]) * load(block.wave[1]);
+  Vec total = (part[0][0] + part[0][1]) * load(block.wave[0]);
+  if constexpr (N == 2) total += (part[1][0] + part[1][1]) * load(block.wave[1]);
+  return total;
 }
 
 template <int N, int V>
