@@ -15,9 +15,10 @@ constexpr int kOperations = 64;  // 16 lanes, two products and two sums each
 
 double dot_products(int64_t iterations) {
   const __m512bh x = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.01F), _mm512_set1_ps(0.01F));
+  volatile float start = 0.5F;  // read anew for each chain, as in peak_level.cpp
   __m512 chains[kChains];
 #pragma GCC unroll 16
-  for (int i = 0; i < kChains; ++i) chains[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (int i = 0; i < kChains; ++i) chains[i] = _mm512_set1_ps(start);
   for (int64_t n = 0; n < iterations; ++n) {
 #pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) chains[i] = _mm512_dpbf16_ps(chains[i], x, x);

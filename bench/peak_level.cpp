@@ -32,9 +32,11 @@ float sum_lanes(Vec v) {
 
 double arithmetic(int64_t iterations) {
   const Vec factor = Vec{} + 0.999F, addend = Vec{} + 0.001F;
+  // Read anew for each chain: of a value it knows the compiler would leave out what it can foretell.
+  volatile float start = 0.5F;
   Vec chains[kChains];
 #pragma GCC unroll 16
-  for (int i = 0; i < kChains; ++i) chains[i] = Vec{} + static_cast<float>(i);
+  for (int i = 0; i < kChains; ++i) chains[i] = Vec{} + start;
   for (int64_t n = 0; n < iterations; ++n) {
 #pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) chains[i] = chains[i] * factor + addend;
