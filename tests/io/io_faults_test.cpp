@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
+#include "cosformer/error.h"
 #include "faults/inject.h"
 #include "io/atomic_file.h"
 #include "io/folder.h"
@@ -63,6 +66,51 @@ class IoFaults : public testing::Test {
                                           writing("an old file", "file", true),
                                           writing("in new folders", "a/b/file", false)};
 };
+
+/// Writes the file anew with one error at the call of that number.
+void write_with(const fs::path& folder, std::size_t at, int error) {
+  Watch watch(folder, test::Fault{test::Fault::kFail, at, error});
+  write_new(folder / "file");
+}
+
+/// The numbers of the calls by which write_file writes and closes its file.
+std::vector<std::size_t> calls_on_the_file(const fs::path& folder, test::Call call) {
+  Watch watch(folder);
+  write_new(folder / "file");
+  std::vector<std::size_t> found;
+  int file = -1;
+  for (std::size_t at = 0; at < watch.events().size(); ++at) {
+    const test::Event& event = watch.events()[at];
+    if (event.call == test::Call::kOpen && event.creates) file = event.file;
+    if (event.call == call && event.file == file) found.push_back(at);
+    if (event.call == test::Call::kClose && event.file == file) break;  // the number may be given out again
+  }
+  return found;
+}
+
+TEST_F(IoFaults, AFailedCloseOfTheFileIsAnError) {
+  const test::TemporaryFolder folder;
+  const std::vector<std::size_t> closes = calls_on_the_file(folder.path(), test::Call::kClose);
+  ASSERT_EQ(closes.size(), 1U);
+  for (const int error : {EIO, ENOSPC, EDQUOT}) {
+    write_file(folder.path() / "file", kOld);
+    EXPECT_THROW(write_with(folder.path(), closes[0], error), IoError) << std::strerror(error);
+    EXPECT_EQ(test::read_text(folder.path() / "file"), kOld);
+  }
+}
+
+TEST_F(IoFaults, InterruptedCallsAreNoErrors) {
+  const test::TemporaryFolder folder;
+  for (const test::Call call : {test::Call::kWrite, test::Call::kClose}) {
+    const std::vector<std::size_t> calls = calls_on_the_file(folder.path(), call);
+    ASSERT_FALSE(calls.empty());
+    for (const std::size_t at : calls) {
+      write_file(folder.path() / "file", kOld);
+      EXPECT_NO_THROW(write_with(folder.path(), at, EINTR)) << name_of(call) << ' ' << at;
+      EXPECT_EQ(test::read_text(folder.path() / "file"), kNew);
+    }
+  }
+}
 
 TEST_F(IoFaults, Errors) {
   for (const Subject& each : subjects_) injector_->fail_each_call(each);
