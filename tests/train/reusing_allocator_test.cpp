@@ -139,8 +139,7 @@ TEST(ReusingThreads, NeverShareABlock) {
   for (int number = 0; number < 4; ++number) {
     threads.emplace_back([&allocator, number] {
       for (int i = 0; i < 500; ++i) {
-        c10::DataPtr block =
-            allocator.allocate(kMegabyte + static_cast<std::size_t>(i % 3) * kMegabyte);
+        c10::DataPtr block = allocator.allocate(kMegabyte + static_cast<std::size_t>(i % 3) * kMegabyte);
         auto* const bytes = static_cast<unsigned char*>(block.mutable_get());
         for (std::size_t at = 0; at < kMegabyte; at += 4096) bytes[at] = static_cast<unsigned char>(number);
         std::this_thread::yield();
