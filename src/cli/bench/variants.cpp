@@ -103,7 +103,6 @@ void check(const Variant& variant) {
 
 nlohmann::json bench_variants(const AttentionBenchOptions& options) {
   keep_freed_memory();
-  const BoundThreads bound(options.threads);
   nlohmann::json report = machine_json(options.threads);
   report["schema_version"] = 1;
   report["shape"] = {{"B", 1}, {"H", options.heads}, {"K", options.width}, {"V", options.width}};
@@ -116,6 +115,8 @@ nlohmann::json bench_variants(const AttentionBenchOptions& options) {
              make_variants(T, std::min<int64_t>(options.heads, 4), options.width, mask, dtype))
           check(v);
       }
+      // After the checks: a thread that starts later inherits the core of the one that starts it.
+      const BoundThreads bound(options.threads);
       for (const int64_t T : options.lengths) {
         std::fprintf(stderr, "bench: %s, %s, T = %lld\n", name(dtype), name(mask), static_cast<long long>(T));
         for (const Variant& v : make_variants(T, options.heads, options.width, mask, dtype)) {
