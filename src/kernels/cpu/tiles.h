@@ -19,6 +19,7 @@ inline constexpr int kScoreKeys = W == 16 ? 16 : W == 8 ? 4 : 2;
 inline constexpr int kTwinRows = W == 16 ? 8 : W == 8 ? 3 : 1;
 inline constexpr int kStateRows = W == 16 ? 8 : 4;  // rows of a state are padded to a multiple of this
 static_assert(R % kTileRows == 0 && R % kScoreKeys == 0 && kStateRows % kTileRows == 0);
+static_assert(kTwinRows <= 3 || kStateRows % kTwinRows == 0);  // what in_even_parts can divide
 
 /// Covers `count` with as few parts of at most kMost as there can be, of sizes that differ by one at most:
 /// take<size>(first).
