@@ -12,7 +12,7 @@ namespace cosformer::cpu {
 namespace {
 
 struct TilePlan : DotPlan {
-  static constexpr int64_t kChunk = 64;
+  static int64_t chunk(int64_t, int64_t) { return 64; }
   static constexpr int64_t kRowAlign = 32;
 
   Pair* y_turned;      // B of scores: [keys / R][ld_y / 2][R]
@@ -393,7 +393,11 @@ COSFORMER_INLINE void read_twin(const TilePlan& p, const Block& block, int64_t c
   for (int64_t k = 0; k < p.rows; k += R) {
     each_tile<N>([&]<int I>() {
       float* twin = block.twin + I * R * p.rows + k;
-      tile_load<kTileC + I>(twin, p.rows * 4);
+      if (column == 0) {
+        tile_zero<kTileC + I>();
+      } else {
+        tile_load<kTileC + I>(twin, p.rows * 4);
+      }
       if (panel == kPanel) {
         tile_load<kTileA>(w, p.ld_u_rows * 2);
         tile_load<kTileB>(turned_of(p, N, column, panel, I, k), R * 4);
@@ -408,22 +412,16 @@ COSFORMER_INLINE void read_twin(const TilePlan& p, const Block& block, int64_t c
   }
 }
 
-/// The twin as rows: [N][R][rows].
-inline void begin_twin(const Sweep<bfloat16>& s, const TilePlan& p, const Block& block) {
-  for (int64_t n = 0; n < s.N; ++n) {
-    for (int64_t k = 0; k < p.rows; k += W) {
-      const bool sum = s.sum == Sum::b_y && k < s.X;
-      const Vec start = sum ? load(p.sum + n * p.ld_sum + k) : zero();
-      for (int64_t r = 0; r < R; ++r) store(block.twin + (n * R + r) * p.rows + k, start);
-    }
-  }
-}
-
+/// The twin lies in rows: [N][R][rows].
 inline void turn_twin(const Sweep<bfloat16>& s, const TilePlan& p, const Block& block) {
   for (int64_t r = 0; r < R; ++r) {
     for (int64_t k = 0; k < s.X; k += W) {
-      Vec row = load(block.twin + r * p.rows + k) * block.wave[0][r];
-      if (s.N == 2) row += load(block.twin + (R + r) * p.rows + k) * block.wave[1][r];
+      Vec row = zero();
+      for (int64_t n = 0; n < s.N; ++n) {
+        Vec part = p.columns > 0 ? load(block.twin + (n * R + r) * p.rows + k) : zero();
+        if (s.sum == Sum::b_y) part += load(p.sum + n * p.ld_sum + k);
+        row += part * block.wave[n][r];
+      }
       store(block.twin_rows + r * p.ld_y + k, row);
     }
   }

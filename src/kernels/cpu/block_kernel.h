@@ -272,20 +272,9 @@ template <int N>
 COSFORMER_INLINE void read_twin(const Plan& p, const Block& block, int64_t column, int64_t panel) {
   const int64_t columns = smaller(panel, p.columns - column);
   in_even_parts<kTwinRows>(p.rows, [&]<int kRows>(int64_t k) {
-    twin_tile<N, kRows>(block.twin, p.rows * R, panel_of(p.state, p, N, column), panel, block.wT + column * R,
-                        columns, k);
+    twin_tile<N, kRows>(block.twin, block.wave, panel_of(p.state, p, N, column), panel, block.wT + column * R,
+                        columns, k, column == 0);
   });
-}
-
-/// Before the first panel: the twin starts from the sum beside the state, r.
-template <class T>
-void begin_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
-  for (int64_t n = 0; n < s.N; ++n) {
-    for (int64_t k = 0; k < p.rows; ++k) {
-      const Vec start = broadcast(s.sum == Sum::b_y && k < s.X ? p.sum[n * p.ld_sum + k] : 0.0F);
-      for (int l = 0; l < L; ++l) store(block.twin + (n * p.rows + k) * R + l * W, start);
-    }
-  }
 }
 
 /// After the last panel: lanes become rows, the pairs are added, the twin is written.
@@ -306,9 +295,18 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& blo
   }
 }
 
-/// The twin's rows, from its lanes.
+/// What the sum beside the state adds to row k of the twin.
+template <class T>
+COSFORMER_INLINE Vec twin_sum(const Sweep<T>& s, const Plan& p, const Block& block, int64_t k, int l) {
+  Vec sum = p.sum[k] * load(block.wave[0] + l * W);
+  if (s.N == 2) sum += p.sum[p.ld_sum + k] * load(block.wave[1] + l * W);
+  return sum;
+}
+
+/// The twin's rows, from its lanes and the sum beside the state.
 template <class T>
 void turn_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
+  const bool read = p.columns > 0;  // else no panel has set it
   for (int64_t k = 0; k < s.X; k += W) {
     for (int l = 0; l < L; ++l) {
       Vec rows[W];
@@ -316,8 +314,8 @@ void turn_twin(const Sweep<T>& s, const Plan& p, const Block& block) {
       for (int i = 0; i < W; ++i) {
         // Rows of the twin beyond s.X exist up to p.rows only.
         const int64_t row = smaller(k + i, p.rows - 1);
-        rows[i] = load(block.twin + row * R + l * W) * load(block.wave[0] + l * W);
-        if (s.N == 2) rows[i] += load(block.twin + (p.rows + row) * R + l * W) * load(block.wave[1] + l * W);
+        rows[i] = read ? load(block.twin + row * R + l * W) : zero();
+        if (s.sum == Sum::b_y) rows[i] += twin_sum(s, p, block, row, l);
       }
       transpose(rows);
 #pragma GCC unroll 16

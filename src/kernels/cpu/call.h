@@ -88,7 +88,7 @@ class Call {
   int64_t chunk(int64_t b) const {
     const int64_t longer = std::max(queries.count(b), keys.count(b));
     if (quadratic(b)) return std::max<int64_t>(kBlock, (longer + kBlock - 1) / kBlock * kBlock);
-    return options_.causal ? kernels_.chunk : kLongChunk;
+    return options_.causal ? kernels_.chunk(shape_.K, shape_.V) : kLongChunk;
   }
   int64_t longest_chunk() const {
     int64_t longest = kBlock;

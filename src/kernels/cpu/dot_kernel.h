@@ -13,7 +13,7 @@ namespace {
 
 struct DotPlan : Plan {
   static constexpr int64_t kAlign = kHalves;
-  static constexpr int64_t kChunk = 32;
+  static int64_t chunk(int64_t, int64_t) { return 32; }
   static constexpr int64_t kContraction = 2;
 
   bfloat16* y_rows;  // [keys][ld_y]
@@ -36,7 +36,7 @@ inline int64_t lay_out(Block& block, const DotPlan& p, const Sweep<bfloat16>& s,
   block.scores = place.take(p.keys / 2 * R + s.y_heads * R * R);
   block.wT = place.take(p.twin ? round_up(p.columns, 2) / 2 * R : 0);
   block.twin_scores = place.take(p.twin ? p.keys / 2 * R + s.y_heads * R * R : 0);
-  block.twin = place.take(p.twin ? s.N * p.rows * R : 0);
+  block.twin = place.take(p.twin ? p.rows * R : 0);
   block.twin_rows = place.take(p.twin ? R * p.ld_y : 0);
   return place.used;
 }
@@ -393,8 +393,8 @@ template <int N>
 COSFORMER_INLINE void read_twin(const DotPlan& p, const Block& block, int64_t column, int64_t panel) {
   const int64_t columns = smaller(panel, p.columns - column);
   for (int64_t k = 0; k < p.rows; k += kTwinRows) {
-    dot_twin_tile<N>(block.twin, p.rows * R, copies_of(p, N, column).columns, panel,
-                     pairs(block.wT) + column / 2 * R, (columns + 1) / 2, k);
+    dot_twin_tile<N>(block.twin, block.wave, copies_of(p, N, column).columns, panel,
+                     pairs(block.wT) + column / 2 * R, (columns + 1) / 2, k, column == 0);
   }
 }
 

@@ -198,28 +198,19 @@ COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, c
 
 /// As twin_tile, over pairs of columns.
 template <int N>
-COSFORMER_INLINE void dot_twin_tile(float* twin, int64_t twin_stride, const Pair* state, int64_t panel,
-                                    const Pair* wT, int64_t pairs, int64_t k0) {
-  Vec acc[kTwinRows][N];
-#pragma GCC unroll 8
-  for (int k = 0; k < kTwinRows; ++k) {
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) acc[k][n] = load(twin + n * twin_stride + (k0 + k) * R);
-  }
+COSFORMER_INLINE void dot_twin_tile(float* twin, const float (*wave)[R], const Pair* state, int64_t panel,
+                                    const Pair* wT, int64_t pairs, int64_t k0, bool first) {
+  Vec acc[kTwinRows][N][1] = {};
   const Pair* rows = state + k0 * N * (panel / 2);
   for (int64_t c = 0; c < pairs; ++c) {
     const Halves w = _mm512_loadu_si512(wT + c * R);
 #pragma GCC unroll 8
     for (int k = 0; k < kTwinRows; ++k) {
 #pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) acc[k][n] = dot(acc[k][n], w, rows[(k * N + n) * (panel / 2) + c]);
+      for (int n = 0; n < N; ++n) acc[k][n][0] = dot(acc[k][n][0], w, rows[(k * N + n) * (panel / 2) + c]);
     }
   }
-#pragma GCC unroll 8
-  for (int k = 0; k < kTwinRows; ++k) {
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) store(twin + n * twin_stride + (k0 + k) * R, acc[k][n]);
-  }
+  add_to_twin(twin + k0 * R, acc, wave, first);
 }
 
 }  // namespace

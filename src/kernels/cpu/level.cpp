@@ -14,7 +14,7 @@ namespace cosformer::cpu {
 namespace {
 
 template <class P, class T>
-constexpr Kernels<T> kKernels = {P::kChunk,
+constexpr Kernels<T> kKernels = {P::chunk,
                                  causal<P, T>,
                                  dense<P, T>,
                                  accumulate<P, T>,

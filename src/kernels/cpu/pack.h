@@ -126,25 +126,10 @@ void pack_transposed(float* target, const RowSource<T>& source, int64_t first, i
   }
 }
 
-/// Rows [first, first + count), columns [c_begin, c_end), not scaled, as target [count][ld], zero beyond the
-/// columns.
+/// Rows [first, first + count), columns [c_begin, c_end), as target [count][ld], zero beyond the columns.
 template <class T>
 void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t first, int64_t count,
                int64_t c_begin, int64_t c_end) {
-  const int64_t width = c_end - c_begin;
-  const Vec floor = source.floor();
-  for (int64_t r = 0; r < count; ++r) {
-    const T* in = source.row(first + r) + c_begin;
-    for (int64_t c = 0; c < width; c += W)
-      store(target + r * ld + c, raised(load_up_to(in + c, width - c), floor));
-  }
-}
-
-/// As pack_rows, but scaled, and the same rows times `waves[n]`[row] into target_n.
-template <int N, class T>
-void pack_rows_with_waves(float* target, float* const (&target_n)[2], int64_t ld, const RowSource<T>& source,
-                          int64_t first, int64_t count, int64_t c_begin, int64_t c_end,
-                          const float* const (&waves)[2]) {
   const int64_t width = c_end - c_begin;
   const Vec floor = source.floor();
   for (int64_t r = 0; r < count; ++r) {
@@ -154,8 +139,6 @@ void pack_rows_with_waves(float* target, float* const (&target_n)[2], int64_t ld
       Vec v = raised(load_up_to(in + c, width - c), floor);
       if (source.scale) v *= scale;
       store(target + r * ld + c, v);
-#pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) store(target_n[n] + r * ld + c, v * waves[n][r]);
     }
   }
 }

@@ -18,7 +18,7 @@ struct Block {
   bool inter = false;                      // the state is not empty
   float *xT, *wT;                          // [X][R], [columns][R]
   float *scores, *twin_scores;             // [keys][R], weighted
-  float* twin;                             // [N][rows][R]
+  float* twin;                             // [rows][R]
   float* twin_rows;                        // [R][ld_y]
   alignas(64) float wave[2][R];  // cos and sin of its rows' angles, times what decay leaves of the state
   alignas(64) float inverse[R];  // what rows are multiplied by at the end
@@ -26,19 +26,23 @@ struct Block {
 
 /// Of kernels that multiply floats; others derive from it, and the functions that differ take theirs.
 struct Plan {
-  static constexpr int64_t kAlign = W;   // of rows of y
-  static constexpr int64_t kChunk = 16;  // docs/performance.md
+  static constexpr int64_t kAlign = W;  // of rows of y
   static constexpr int64_t kRowAlign = kStateRows;
   static constexpr int64_t kContraction = 1;  // terms of a sum that an instruction adds
+
+  /// Of keys of width K and values of width V. Pairs cost chunk (K + V), traffic of the state K V / chunk
+  /// (docs/performance.md).
+  static int64_t chunk(int64_t K, int64_t V) { return K * V < 64 * (K + V) ? 16 : 32; }
 
   int64_t X, columns;          // contraction width; u_end - u_begin
   int64_t ld_y, ld_u, ld_sum;  // padded
   int64_t rows;                // of the state: X padded to kStateRows
   int64_t head_keys, keys;     // rows of a chunk of one head, padded to R; of all heads
   int64_t group;               // blocks that are packed together
-  int waves;                   // scaled copies of u; 0: u itself goes into the state
+  int waves;                   // scaled copies of columns of u; 0: u itself goes into the state
   bool twin;
-  float *y, *u, *u_wave[2];
+  float *y, *u;
+  float* u_wave[2];    // [head_keys][kPanel], columns of u times a wave
   float* wave[2];      // [head_keys], of the chunk's rows, times what decay leaves of them
   float* b;            // [keys]
   float* factor[2];    // [keys], wave times b
@@ -63,13 +67,13 @@ struct Place {
 };
 
 template <class T>
-int64_t lay_out(Block& block, const Plan& p, const Sweep<T>& s, float* start) {
+int64_t lay_out(Block& block, const Plan& p, const Sweep<T>&, float* start) {
   Place place{start};
   block.xT = place.take(p.X * R);
   block.scores = place.take(p.keys * R);
   block.wT = place.take(p.twin ? p.columns * R : 0);
   block.twin_scores = place.take(p.twin ? p.keys * R : 0);
-  block.twin = place.take(p.twin ? s.N * p.rows * R : 0);
+  block.twin = place.take(p.twin ? p.rows * R : 0);
   block.twin_rows = place.take(p.twin ? R * p.ld_y : 0);
   return place.used;
 }
@@ -81,7 +85,7 @@ void place_chunk(Plan& p, const Sweep<T>& s, Place& place) {
   p.u = place.take(p.keys * p.ld_u);
   p.b = place.take(s.b.data ? p.keys : 0);
   for (int n = 0; n < 2; ++n) {
-    p.u_wave[n] = n < p.waves ? place.take(p.keys * p.ld_u) : p.u;
+    p.u_wave[n] = n < p.waves ? place.take(p.head_keys * kPanel) : nullptr;
     p.wave[n] = place.take(p.head_keys);
     p.factor[n] = place.take(p.keys);
   }

@@ -88,32 +88,34 @@ void pack_terms(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, 
   }
 }
 
-/// Rows [first, first + count) of y and u and, where the state takes them in, u times the waves.
+/// Rows [first, first + count) of y and u.
 template <class T>
 void pack_chunk(const Sweep<T>& s, const Plan& p, int64_t first, int64_t count, bool for_state) {
   pack_terms(s, p, first, count, for_state);
-  const int waves = for_state ? p.waves : 0;
-  const float* const wave[2] = {p.wave[0], p.wave[1]};
   for (int64_t h = 0; h < s.y_heads; ++h) {
-    const int64_t row = h * p.head_keys;
-    float* y = p.y + row * p.ld_y;
-    float* u = p.u + row * p.ld_u;
-    float* const u_wave[2] = {p.u_wave[0] + row * p.ld_u, p.u_wave[1] + row * p.ld_u};
-    const RowSource<T> y_rows{s.y, s.y_side, h, s.relu_y};
-    const RowSource<T> u_rows{s.u, s.y_side, h, s.relu_u, s.u_scale.head(h)};
-    pack_rows(y, p.ld_y, y_rows, first, count, 0, s.X);
-    if (waves == 2) {
-      pack_rows_with_waves<2>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
-    } else if (waves == 1) {
-      pack_rows_with_waves<1>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
-    } else {
-      pack_rows_with_waves<0>(u, u_wave, p.ld_u, u_rows, first, count, s.u_begin, s.u_end, wave);
-    }
+    float* y = p.y + h * p.head_keys * p.ld_y;
+    float* u = p.u + h * p.head_keys * p.ld_u;
+    pack_rows(y, p.ld_y, RowSource<T>{s.y, s.y_side, h, s.relu_y}, first, count, 0, s.X);
+    pack_rows(u, p.ld_u, RowSource<T>{s.u, s.y_side, h, s.relu_u, s.u_scale.head(h)}, first, count, s.u_begin,
+              s.u_end);
     // Rows that are scored but not there.
     const int64_t missing = round_up(count, R) - count;
     if (missing > 0) {
       clear(y + count * p.ld_y, missing * p.ld_y);
       clear(u + count * p.ld_u, missing * p.ld_u);
+    }
+  }
+}
+
+/// A panel's columns of one head's u times each wave: [count][V vectors].
+template <int kWaves, int V>
+COSFORMER_INLINE void scale_panel(const Plan& p, const float* u, int64_t count) {
+  for (int64_t r = 0; r < count; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const Vec value = load(u + r * p.ld_u + v * W);
+#pragma GCC unroll 2
+      for (int n = 0; n < kWaves; ++n) store(p.u_wave[n] + (r * V + v) * W, value * p.wave[n][r]);
     }
   }
 }
@@ -124,14 +126,18 @@ COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t col
                                    float fade, Prefetch& ahead) {
   float* panel = panel_of(p.state, p, N, column);
   for (int64_t h = 0; h < s.y_heads; ++h) {
-    const int64_t row = h * p.head_keys;
-    const float* const u[2] = {p.u_wave[0] + row * p.ld_u + column, p.u_wave[1] + row * p.ld_u + column};
+    const float* y = p.y + h * p.head_keys * p.ld_y;
+    const float* u = p.u + h * p.head_keys * p.ld_u + column;
+    // Scaled just before they are used: fewer lines compete for the first-level cache.
+    if (N == 2 || p.waves == 1) scale_panel<N, V>(p, u, count);
+    const float* const sources[2] = {p.waves > 0 ? p.u_wave[0] : u, p.u_wave[1]};
+    const int64_t ld = p.waves > 0 ? V * W : p.ld_u;
     for (int64_t k = 0; k < p.rows; k += kTileRows) {
       ahead.next_tile();
       if (kFade && h == 0) {
-        update_tile<N, V, true>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
+        update_tile<N, V, true>(panel, y, p.ld_y, sources, ld, count, k, fade, ahead);
       } else {
-        update_tile<N, V, false>(panel, p.y + row * p.ld_y, p.ld_y, u, p.ld_u, count, k, fade, ahead);
+        update_tile<N, V, false>(panel, y, p.ld_y, sources, ld, count, k, fade, ahead);
       }
     }
   }

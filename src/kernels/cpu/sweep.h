@@ -151,7 +151,7 @@ template <class T>
 struct Kernels {
   /// Rows between two updates of the state where sweeps are causal: pairs inside a chunk cost too, so small
   /// ones are cheap in multiplications, large ones in traffic of the state.
-  int64_t chunk;
+  int64_t (*chunk)(int64_t K, int64_t V);
   /// Causal: row i of x sees rows 0 to i of y. With a chunk that holds all rows this is the quadratic form.
   /// The sweeps differ in pointers alone.
   void (*causal)(const Sweep<T>* sweeps, int64_t count, float* scratch);

@@ -33,7 +33,7 @@ void read_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t cou
 template <int N, class P, class T>
 void read_and_update_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
                             const Update& update, Prefetch& ahead) {
-  ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1, P::kChunk / P::kContraction);
+  ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1, s.chunk / P::kContraction);
   for_panels(p.ld_u, [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
       read_panel<N, V>(s, p, blocks[b], column, pairs, nullptr);
@@ -54,7 +54,6 @@ void finish_group(const Sweep<T>& s, const P& p, Block* blocks, int64_t count, b
   for (int64_t b = 0; b < count; ++b) {
     begin_block(s, p, blocks[b]);
     score_block(s, p, blocks[b], pairs);
-    if (p.twin && blocks[b].inter) begin_twin(s, p, blocks[b]);
   }
   if (update.count > 0) {
     read_and_update_panels<N>(s, p, blocks, count, pairs, update, ahead);

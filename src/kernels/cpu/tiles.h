@@ -191,20 +191,30 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   }
 }
 
-/// twin[n][k][lane] += sum_c state[k][n][c] wT[c][lane] over a panel's columns, for rows [k0, k0 +
-/// kRows): lanes are rows, so that one state serves both products. `twin` is [N][twin_stride].
+/// twin[k][lane] += sum_n wave[n][lane] acc[k][n][lane], or where it is the `first` becomes that.
 template <int N, int kRows>
-COSFORMER_INLINE void twin_tile(float* twin, int64_t twin_stride, const float* state, int64_t panel,
-                                const float* wT, int64_t columns, int64_t k0) {
-  Vec acc[kRows][N][L];
+COSFORMER_INLINE void add_to_twin(float* twin, const Vec (&acc)[kRows][N][L], const float (*wave)[R],
+                                  bool first) {
 #pragma GCC unroll 8
   for (int k = 0; k < kRows; ++k) {
-#pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 8
-      for (int l = 0; l < L; ++l) acc[k][n][l] = load(twin + n * twin_stride + (k0 + k) * R + l * W);
+    for (int l = 0; l < L; ++l) {
+      float* to = twin + k * R + l * W;
+      Vec sum = first ? zero() : load(to);
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) sum += acc[k][n][l] * load(wave[n] + l * W);
+      store(to, sum);
     }
   }
+}
+
+/// twin[k][lane] += sum_n wave[n][lane] sum_c state[k][n][c] wT[c][lane] over a panel's columns, for rows
+/// [k0, k0 + kRows): lanes are rows, so that one state serves both products. The first panel's sums are the
+/// first.
+template <int N, int kRows>
+COSFORMER_INLINE void twin_tile(float* twin, const float (*wave)[R], const float* state, int64_t panel,
+                                const float* wT, int64_t columns, int64_t k0, bool first) {
+  Vec acc[kRows][N][L] = {};
   const float* rows = state + k0 * N * panel;
   for (int64_t c = 0; c < columns; ++c) {
     Vec w[L];
@@ -220,14 +230,7 @@ COSFORMER_INLINE void twin_tile(float* twin, int64_t twin_stride, const float* s
       }
     }
   }
-#pragma GCC unroll 8
-  for (int k = 0; k < kRows; ++k) {
-#pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 8
-      for (int l = 0; l < L; ++l) store(twin + n * twin_stride + (k0 + k) * R + l * W, acc[k][n][l]);
-    }
-  }
+  add_to_twin(twin + k0 * R, acc, wave, first);
 }
 
 }  // namespace
