@@ -105,17 +105,15 @@ struct Flags {
   std::string place;
   bool cpu = false, measure = false;
   int64_t ranks = 0;
-  double link = 0, rate = 0;
+  double link = 0, rate = 0, latency = 50;
 };
 
 /// Of one rank, from some steps, unless it is given.
 double operations_per_second(const train::Recipe& recipe, double given) {
   if (given > 0) return 1e9 * given;
   Trial trial(recipe, 1);
-  const double operations =
-      nn::training_operations(trial.recipe().model, recipe.train.sequence_length).total() *
-      static_cast<double>(trial.step_tokens());
-  return operations / step_seconds(trial).first;
+  return train::operations_per_token(trial.recipe()) * static_cast<double>(trial.step_tokens()) /
+         step_seconds(trial).first;
 }
 
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
@@ -135,7 +133,8 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
   // One process stands in for a rank, with whole sequences.
   train::Recipe one = recipe;
   one.train.sequence_ranks = 1;
-  const train::RankMachine machine{operations_per_second(one, flags.rate), 1e9 * flags.link};
+  const train::RankMachine machine{operations_per_second(one, flags.rate), 1e9 * flags.link,
+                                   1e-6 * flags.latency};
   std::printf("\n%s", describe_ranks(recipe, flags.ranks, machine).c_str());
 }
 
@@ -158,6 +157,10 @@ void add_describe(CLI::App& app) {
                    "GFLOP a second of a process in training; measured here, for seconds, unless given")
       ->check(CLI::PositiveNumber)
       ->needs(ranks);
+  verb->add_option("--latency", flags->latency, "microseconds a message between processes")
+      ->check(CLI::PositiveNumber)
+      ->needs(ranks)
+      ->capture_default_str();
   verb->allow_extras();
   verb->footer("--KEY=VALUE overrides a key of the recipe, such as --model.layers=12.");
   verb->callback([flags, verb] {

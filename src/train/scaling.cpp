@@ -5,6 +5,13 @@
 #include "train/ranks/buckets.h"
 
 namespace cosformer::train {
+namespace {
+
+double forward_passes(const TrainRecipe& train) {
+  return train.recompute ? 2 : 1;
+}
+
+}  // namespace
 
 nn::TrainingSize training_size(const Recipe& recipe, int64_t rows, int64_t length) {
   const TrainRecipe& train = recipe.train;
@@ -16,6 +23,12 @@ nn::TrainingSize training_size(const Recipe& recipe, int64_t rows, int64_t lengt
           .recompute = train.recompute};
 }
 
+double operations_per_token(const Recipe& recipe) {
+  // Backward costs as much as two forwards.
+  return nn::training_operations(recipe.model, recipe.train.sequence_length).total() *
+         (2 + forward_passes(recipe.train)) / 3;
+}
+
 StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& machine) {
   const TrainRecipe& train = recipe.train;
   const nn::LanguageModelConfig& model = recipe.model;
@@ -25,10 +38,8 @@ StepCosts step_costs(const Recipe& recipe, int64_t ranks, const RankMachine& mac
   const auto passes = static_cast<double>(train.accumulation);
   const double tokens = static_cast<double>(rows * train.sequence_length) / stretches * passes;
   StepCosts costs;
-  // A second forward adds a third.
-  const double forwards = train.recompute ? 2 : 1;
-  costs.compute = nn::training_operations(model, train.sequence_length).total() * (2 + forwards) / 3 *
-                  tokens / machine.rate;
+  const double forwards = forward_passes(train);
+  costs.compute = operations_per_token(recipe) * tokens / machine.rate;
   costs.memory =
       nn::training_memory(model, training_size(recipe, rows, train.sequence_length / train.sequence_ranks))
           .peak;

@@ -14,6 +14,10 @@ struct RankMachine {
   double latency = 50e-6;  ///< seconds a message, between processes
 };
 
+/// Floating-point operations of a training step for each of its tokens; with train.recompute those of the
+/// second forward pass too. @param recipe with model.vocabulary_size
+double operations_per_token(const Recipe& recipe);
+
 /// A training step of a recipe on n ranks; docs/scaling.md derives it.
 struct StepCosts {
   double compute = 0;     ///< seconds of arithmetic
