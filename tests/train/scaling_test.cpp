@@ -28,6 +28,14 @@ TEST(Scaling, OneRankOnlyComputes) {
   EXPECT_EQ(costs.gradient_bytes + costs.state_bytes, 0);
 }
 
+TEST(Scaling, RecomputingAddsAThird) {
+  Recipe recomputed = recipe(8, 1024);
+  recomputed.train.recompute = true;
+  EXPECT_DOUBLE_EQ(operations_per_token(recomputed) * 3, operations_per_token(recipe(8, 1024)) * 4);
+  EXPECT_DOUBLE_EQ(step_costs(recomputed, 1, kMachine).compute * kMachine.rate,
+                   operations_per_token(recomputed) * 8 * 1024);
+}
+
 TEST(Scaling, RanksShareTheRows) {
   const StepCosts one = step_costs(recipe(8, 1024), 1, kMachine),
                   four = step_costs(recipe(8, 1024), 4, kMachine);

@@ -32,7 +32,7 @@ struct Plan {
 
   /// Of keys of width K and values of width V. Pairs cost chunk (K + V), traffic of the state K V / chunk
   /// (docs/performance.md).
-  static int64_t chunk(int64_t K, int64_t V) { return K * V < 64 * (K + V) ? 16 : 32; }
+  static int64_t chunk(int64_t K, int64_t V) { return K * V < 48 * (K + V) ? 16 : 32; }
 
   int64_t X, columns;          // contraction width; u_end - u_begin
   int64_t ld_y, ld_u, ld_sum;  // padded

@@ -142,8 +142,22 @@ P plan_of(const P& first, int64_t sweep, float* state) {
   return p;
 }
 
-/// Sweeps take turns chunk by chunk: rows of neighbouring heads share memory pages, so each page is visited
-/// once.
+/// Sweeps take turns, `step` rows at a time: rows of neighbouring heads share memory pages, so each page is
+/// visited once. work(i, row, ahead) is given what add(ahead, i, row, count) has listed of the turn after it.
+template <class Add, class Work>
+COSFORMER_INLINE void in_turns(int64_t sweeps, int64_t rows, int64_t step, const Add& add, const Work& work) {
+  for (int64_t row = 0; row < rows; row += step) {
+    for (int64_t i = 0; i < sweeps; ++i) {
+      const bool last = i + 1 == sweeps;
+      const int64_t next = last ? row + step : row;
+      Prefetch ahead;
+      if (next < rows) add(ahead, last ? 0 : i + 1, next, smaller(step, rows - next));
+      if (last) ahead.touch_pages();  // the other sweeps' rows lie on the same pages
+      work(i, row, ahead);
+    }
+  }
+}
+
 template <class P, class T>
 void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
   const P first = make_plan<P>(sweeps[0], scratch);
@@ -156,21 +170,13 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
     if (sweeps[i].first.data) convert_state<false>(sweeps[i], p, sweeps[i].first);
     refresh_copies(sweeps[i], p);
   }
-  const int64_t rows = sweeps[0].y_side.count, chunk_rows = sweeps[0].chunk;
-  for (int64_t chunk = 0; chunk < rows; chunk += chunk_rows) {
-    for (int64_t i = 0; i < count; ++i) {
-      const bool wrap = i + 1 == count;
-      const int64_t next = wrap ? chunk + chunk_rows : chunk;
-      Prefetch ahead;
-      if (next < rows) {
-        const int64_t next_count = smaller(chunk_rows, rows - next);
-        add_y_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, next, next_count);
-        add_x_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, next, next_count);
-      }
-      if (wrap) ahead.touch_pages();  // the other heads' rows lie on the same pages
-      causal_chunk(sweeps[i], plan_of(first, i), chunk, blocks, ahead);
-    }
-  }
+  const auto add = [&](Prefetch& ahead, int64_t i, int64_t row, int64_t rows) {
+    add_y_rows_ahead(ahead, sweeps[i], first, row, rows);
+    add_x_rows_ahead(ahead, sweeps[i], first, row, rows);
+  };
+  in_turns(count, sweeps[0].y_side.count, sweeps[0].chunk, add, [&](int64_t i, int64_t row, Prefetch& ahead) {
+    causal_chunk(sweeps[i], plan_of(first, i), row, blocks, ahead);
+  });
   for (int64_t i = 0; i < count; ++i) {
     if (sweeps[i].last.data) convert_state<true>(sweeps[i], plan_of(first, i), sweeps[i].last);
   }
@@ -210,7 +216,6 @@ void dense(const Sweep<T>& s, int64_t x_first, int64_t x_count, float* scratch) 
   end_sweeps(p);
 }
 
-/// Sweeps take turns as in causal().
 template <class P, class T>
 void accumulate(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t y_count, float* const* states,
                 float* scratch) {
@@ -218,26 +223,20 @@ void accumulate(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t 
   leave_copies(first);
   begin_sweeps(first);
   for (int64_t i = 0; i < count; ++i) clear_state(sweeps[i], plan_of(first, i, states[i]));
-  const int64_t chunk_rows = sweeps[0].chunk;
-  for (int64_t chunk = 0; chunk < y_count; chunk += chunk_rows) {
-    const int64_t rows = smaller(chunk_rows, y_count - chunk);
-    for (int64_t i = 0; i < count; ++i) {
-      const Sweep<T>& s = sweeps[i];
-      const P p = plan_of(first, i, states[i]);
-      pack_chunk(s, p, y_first + chunk, rows, true);
-      const bool wrap = i + 1 == count;
-      const int64_t next = wrap ? chunk + rows : chunk;
-      Prefetch ahead;
-      add_y_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, y_first + next,
-                       smaller(chunk_rows, y_count - next));
-      if (wrap) ahead.touch_pages();
-      finish_group(s, p, nullptr, 0, false, {rows, s.decay ? s.decay[rows] : 1.0F}, ahead);
-    }
-  }
+  const int64_t chunk = sweeps[0].chunk;
+  const auto add = [&](Prefetch& ahead, int64_t i, int64_t row, int64_t rows) {
+    add_y_rows_ahead(ahead, sweeps[i], first, y_first + row, rows);
+  };
+  in_turns(count, y_count, chunk, add, [&](int64_t i, int64_t row, Prefetch& ahead) {
+    const Sweep<T>& s = sweeps[i];
+    const P p = plan_of(first, i, states[i]);
+    const int64_t rows = smaller(chunk, y_count - row);
+    pack_chunk(s, p, y_first + row, rows, true);
+    finish_group(s, p, nullptr, 0, false, {rows, s.decay ? s.decay[rows] : 1.0F}, ahead);
+  });
   end_sweeps(first);
 }
 
-/// Sweeps take turns stretch by stretch.
 template <class P, class T>
 void read(const Sweep<T>* sweeps, int64_t count, int64_t x_first, int64_t x_count, const float* const* states,
           float* scratch) {
@@ -246,19 +245,12 @@ void read(const Sweep<T>* sweeps, int64_t count, int64_t x_first, int64_t x_coun
   const auto plan = [&](int64_t i) { return plan_of(first, i, const_cast<float*>(states[i])); };
   for (int64_t i = 0; i < count; ++i) refresh_copies(sweeps[i], plan(i));
   const int64_t stretch = kMostBlocks * R;
-  for (int64_t row = 0; row < x_count; row += stretch) {
-    for (int64_t i = 0; i < count; ++i) {
-      const bool wrap = i + 1 == count;
-      const int64_t next = wrap ? row + stretch : row;
-      Prefetch ahead;
-      if (next < x_count) {
-        add_x_rows_ahead(ahead, sweeps[wrap ? 0 : i + 1], first, x_first + next,
-                         smaller(stretch, x_count - next));
-      }
-      if (wrap) ahead.touch_pages();
-      run_blocks(sweeps[i], plan(i), x_first + row, smaller(stretch, x_count - row), 0, true, ahead);
-    }
-  }
+  const auto add = [&](Prefetch& ahead, int64_t i, int64_t row, int64_t rows) {
+    add_x_rows_ahead(ahead, sweeps[i], first, x_first + row, rows);
+  };
+  in_turns(count, x_count, stretch, add, [&](int64_t i, int64_t row, Prefetch& ahead) {
+    run_blocks(sweeps[i], plan(i), x_first + row, smaller(stretch, x_count - row), 0, true, ahead);
+  });
   end_sweeps(first);
 }
 
