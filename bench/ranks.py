@@ -3,12 +3,14 @@
     python bench/ranks.py [--program build/release/bin/cosformer] [--ranks 1 2 4] [--steps 4] [--memory]
 
 The link and the latency are those of Gloo's ring between processes of this machine: sums of a gradient bucket and of one
-number over two of them. The rate is that of one rank with one thread; ranks beyond the cores share them. Then, for the data
-parallel recipe and for one sequence that is split over the ranks, it trains some steps on each number of ranks, each with one
-thread, and prints tokens a second of the fastest step beside what the model says. With --memory it instead prints the
-largest sum of the ranks' resident memory during a step over 2^20 tokens. Run it by the Python of scripts/setup --python.
+number over two of them. The rate is that of runs of one rank with one thread, as many at once as there are cores; ranks
+beyond the cores share them. Then, for a data parallel recipe and for one sequence that is split over the ranks, it trains some
+steps on each number of ranks and prints tokens a second of the fastest step beside what the model says. With --memory it
+instead prints the largest sum of the ranks' resident memory during two steps over 2^20 tokens. Run it by the Python of
+scripts/setup --python.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -122,19 +124,31 @@ def describe(program, recipe, data, ranks, network, rate):
     return float(row.split()[1])
 
 
+def train_beside(program, recipe, data, folder, count):
+    """Tokens a second of each of so many runs of one rank at once, which share the machine's memory as ranks do."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        runs = [pool.submit(train, program, recipe, data, folder / f"beside-{recipe.stem}-{i}", 1) for i in range(count)]
+        return sum(run.result()[0] for run in runs) / count
+
+
 def compare(program, name, recipe_of, ranks, steps, folder, network):
-    print(f"\n{name}\n\nranks  measured tokens/s  model  measured/model", flush=True)
-    rate, cores = 0, os.cpu_count()
-    for n in ranks:
-        recipe = folder / f"{name.split()[0]}-{n}.toml"
+    data, cores, kind = folder / "data", os.cpu_count(), name.split()[0]
+
+    def recipe_for(n):
+        recipe = folder / f"{kind}-{n}.toml"
         recipe.write_text(recipe_of(n) + TRAIN.format(steps=steps))
-        data = folder / "data"
-        measured, _ = train(program, recipe, data, folder / f"run-{recipe.stem}", n)
-        if n == ranks[0]:
-            rate = 1e9 * measured / describe(program, recipe, data, n, network, 1e9) * max(1, n / cores)
-        model = describe(program, recipe, data, n, network, rate * min(1, cores / n))
+        return recipe
+
+    def rate_of(tokens):
+        return 1e12 * tokens / describe(program, recipe_for(1), data, 1, network, 1e12)
+
+    rate = rate_of(train_beside(program, recipe_for(1), data, folder, cores))
+    print(f"\n{name}\n\n{rate / 1e9:.1f} GFLOP/s a rank, {cores} at once")
+    print("\nranks  measured tokens/s  model  measured/model", flush=True)
+    for n in ranks:
+        measured, _ = train(program, recipe_for(n), data, folder / f"run-{kind}-{n}", n)
+        model = describe(program, recipe_for(n), data, n, network, rate * min(1, cores / n))
         print(f"{n:5}  {measured:17.0f}  {model:5.0f}  {measured / model:14.2f}", flush=True)
-    print(f"rate of a rank with a core of its own: {rate / 1e9:.1f} GFLOP/s")
 
 
 def main():
