@@ -1,6 +1,6 @@
 """Measures the constants of docs/scaling.md on this machine and sets `cosformer describe --ranks` beside training.
 
-    python bench/ranks.py [--program build/release/bin/cosformer] [--ranks 1 2 4] [--steps 4] [--memory]
+    python bench/ranks.py [--program build/release/bin/cosformer] [--ranks 1 2 4] [--steps 4] [--length 65536] [--memory]
 
 The link and the latency are those of Gloo's ring between processes of this machine: sums of a gradient bucket and of one
 number over two of them. The rate is that of runs of one rank with one thread, as many at once as there are cores; ranks

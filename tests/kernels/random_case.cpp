@@ -62,6 +62,10 @@ RandomRun draw_run(uint64_t seed, int64_t large_one_in) {
   run.form = static_cast<Form>(below(4));
   run.width = static_cast<int>(1 + below(5));
   run.bfloat16 = chance(3);
+  if (chance(32)) {  // wide heads, which have longer chunks
+    c.shape.K += 90;
+    c.shape.V += 90;
+  }
   repair(run);
   return run;
 }

@@ -108,6 +108,14 @@ TEST(Sweep, LongCausalEqualsReference) {
   compare_all_forms(c);
 }
 
+TEST(Sweep, WideHeadsInLongerChunksEqualReference) {
+  Case c;
+  c.shape = {.B = 1, .Tq = 70, .Tk = 70, .H = 2, .G = 1, .K = 98, .V = 120};
+  c.options = {.horizon = 100, .causal = true};
+  c.states = c.decay = true;
+  compare_all_forms(c);
+}
+
 TEST(Sweep, NonCausalSumsKeySegmentsInOrder) {
   Case c;
   c.shape = {.B = 1, .Tq = 20, .Tk = 5000, .H = 2, .G = 2, .K = 8, .V = 8};
