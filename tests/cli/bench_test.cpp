@@ -1,10 +1,15 @@
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <set>
+#include <thread>
 
 #include "bench/peak.h"
 #include "cli/bench/attention.h"
@@ -12,6 +17,7 @@
 #include "cli/bench/roofline.h"
 #include "cli/bench/timing.h"
 #include "cosformer/error.h"
+#include "cosformer/parallel.h"
 
 namespace cosformer::cli {
 namespace {
@@ -179,6 +185,44 @@ AttentionBenchOptions small_bench() {
   options.rounds = 1;
   options.longest_sdpa = 64;
   return options;
+}
+
+/// Cores that each of two threads may run on.
+std::vector<std::set<int>> cores_of_two_threads() {
+  std::vector<std::set<int>> cores(2);
+  std::atomic<int> begun = 0;
+  parallel_for_on(2, 2, [&](int64_t task) {
+    // Until the other task has begun too: each of them is on a thread of its own.
+    ++begun;
+    for (const auto start = std::chrono::steady_clock::now();
+         begun < 2 && std::chrono::steady_clock::now() - start < std::chrono::seconds(10);)
+      std::this_thread::yield();
+    cpu_set_t allowed;
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      if (CPU_ISSET(core, &allowed)) cores[static_cast<std::size_t>(task)].insert(core);
+    }
+  });
+  return cores;
+}
+
+TEST(BoundThreads, KeepsEachThreadOnACoreOfItsOwn) {
+#ifdef COSFORMER_STD_THREADS
+  GTEST_SKIP() << "threads are new in every call";
+#endif
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2) GTEST_SKIP() << "one core";
+  at::set_num_threads(2);
+  const std::vector<std::set<int>> before = cores_of_two_threads();
+  {
+    const BoundThreads bound(2);
+    const std::vector<std::set<int>> cores = cores_of_two_threads();
+    EXPECT_EQ(cores[0].size(), 1U);
+    EXPECT_EQ(cores[1].size(), 1U);
+    EXPECT_NE(cores[0], cores[1]);
+  }
+  EXPECT_EQ(cores_of_two_threads(), before);
 }
 
 TEST(BenchAttention, ReportHoldsEveryWayAndSaysWhatWasSkipped) {
