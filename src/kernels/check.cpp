@@ -40,6 +40,7 @@ void check_options(const AttentionOptions& options) {
 void check_decay(const Checked& call) {
   if (!call.decay) return;
   require(call.options.causal || !call.query_rows, "decay needs causal");
+  if (call.values == Values::out_of_reach) return;
   for (int64_t g = 0; g < call.shape.G; ++g) {
     require(call.decay[g] >= 0 && std::isfinite(call.decay[g]), "decay must be finite and >= 0, got " +
                                                                     std::to_string(call.decay[g]) +
@@ -47,10 +48,11 @@ void check_decay(const Checked& call) {
   }
 }
 
-void check_cu_seqlens(const char* name, const Rows& rows, int64_t B, int64_t total) {
+void check_cu_seqlens(const char* name, const Rows& rows, int64_t B, int64_t total, Values values) {
   if (!rows.cu_seqlens) return;
   const int64_t* cu = rows.cu_seqlens;
   require(!rows.padding, std::string(name) + ": packed sequences take no padding mask");
+  if (values == Values::out_of_reach) return;
   require(cu[0] == 0, std::string(name) + " must begin with 0, got " + std::to_string(cu[0]));
   for (int64_t b = 0; b < B; ++b) {
     require(cu[b] <= cu[b + 1], std::string(name) + " must not decrease, got " + std::to_string(cu[b]) +
@@ -78,6 +80,7 @@ void check_causal(const Checked& call) {
   require(s.Tq == s.Tk, "causal needs as many queries as keys, got Tq = " + std::to_string(s.Tq) +
                             ", Tk = " + std::to_string(s.Tk));
   require((q.cu_seqlens == nullptr) == (k.cu_seqlens == nullptr), "causal needs queries packed as keys are");
+  if (call.values == Values::out_of_reach) return;
   for (int64_t b = 0; q.cu_seqlens && b < s.B; ++b) {
     require(q.cu_seqlens[b + 1] == k.cu_seqlens[b + 1],
             "causal needs equal cu_seqlens, got " + std::to_string(q.cu_seqlens[b + 1]) + " and " +
@@ -103,12 +106,13 @@ int64_t last_position(int64_t first, int64_t length) {
 void check_positions(const Checked& call) {
   const auto& s = call.shape;
   for (int64_t b = 0; b < s.B; ++b) {
-    const int64_t first = call.position ? call.position[b] : 0;
-    const std::string in_row = " in row " + std::to_string(b);
-    require(first >= 0, "position must be >= 0, got " + std::to_string(first) + in_row);
     const bool dense = !call.position &&
                        !(call.query_rows && (call.query_rows->padding || call.query_rows->cu_seqlens)) &&
                        !(call.key_rows && (call.key_rows->padding || call.key_rows->cu_seqlens));
+    if (!dense && call.values == Values::out_of_reach) return;
+    const int64_t first = call.position ? call.position[b] : 0;
+    const std::string in_row = " in row " + std::to_string(b);
+    require(first >= 0, "position must be >= 0, got " + std::to_string(first) + in_row);
     const int64_t length = std::max(call.query_rows ? count_tokens(*call.query_rows, s.Tq, b) : 0,
                                     call.key_rows ? count_tokens(*call.key_rows, s.Tk, b) : 0);
     const int64_t horizon = call.options.horizon.value_or(kLargest);
@@ -129,8 +133,10 @@ void check(const Checked& call) {
   check_sizes(call);
   check_options(call.options);
   check_decay(call);
-  if (call.query_rows) check_cu_seqlens("cu_seqlens_q", *call.query_rows, call.shape.B, call.shape.Tq);
-  if (call.key_rows) check_cu_seqlens("cu_seqlens_k", *call.key_rows, call.shape.B, call.shape.Tk);
+  if (call.query_rows)
+    check_cu_seqlens("cu_seqlens_q", *call.query_rows, call.shape.B, call.shape.Tq, call.values);
+  if (call.key_rows)
+    check_cu_seqlens("cu_seqlens_k", *call.key_rows, call.shape.B, call.shape.Tk, call.values);
   if (call.query_rows && call.key_rows && !call.options.causal) {
     require((call.query_rows->cu_seqlens == nullptr) == (call.key_rows->cu_seqlens == nullptr),
             "queries and keys must both be packed or neither");

@@ -5,6 +5,9 @@
 /// What every function of the library checks before it writes anything.
 namespace cosformer {
 
+/// Whether rows, positions and decay can be looked at: not where they lie in a GPU's memory.
+enum class Values { read, out_of_reach };
+
 /// What a call's checks look at: sizes, options and the arguments whose values matter.
 struct Checked {
   AttentionShape shape;
@@ -13,6 +16,7 @@ struct Checked {
   const Rows* key_rows = nullptr;
   const int64_t* position = nullptr;
   const float* decay = nullptr;
+  Values values = Values::read;
 };
 
 /// @throws ShapeError "attention: <what>, expected ..., got ..."
@@ -21,8 +25,8 @@ void check(const Checked& call);
 inline constexpr Rows kAllRows;
 
 template <class T>
-void check(const AttentionForward<T>& a) {
-  check(Checked{a.shape, a.options, &a.query_rows, &a.key_rows, a.position, a.decay});
+void check(const AttentionForward<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, &a.query_rows, &a.key_rows, a.position, a.decay, values});
   const auto& [B, Tq, Tk, H, G, K, V] = a.shape;
   check({memory("query", a.query, a.query_rows, B, Tq, H, K), memory("key", a.key, a.key_rows, B, Tk, G, K),
          memory("value", a.value, a.key_rows, B, Tk, G, V),
@@ -33,8 +37,8 @@ void check(const AttentionForward<T>& a) {
 }
 
 template <class T>
-void check(const AttentionBackward<T>& a) {
-  check(Checked{a.shape, a.options, &a.query_rows, &a.key_rows, a.position, a.decay});
+void check(const AttentionBackward<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, &a.query_rows, &a.key_rows, a.position, a.decay, values});
   const auto& [B, Tq, Tk, H, G, K, V] = a.shape;
   check({memory("query", a.query, a.query_rows, B, Tq, H, K), memory("key", a.key, a.key_rows, B, Tk, G, K),
          memory("value", a.value, a.key_rows, B, Tk, G, V),
@@ -53,8 +57,8 @@ void check(const AttentionBackward<T>& a) {
 }
 
 template <class T>
-void check(const AttentionState<T>& a) {
-  check(Checked{a.shape, a.options, nullptr, &a.key_rows, a.position, a.decay});
+void check(const AttentionState<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, nullptr, &a.key_rows, a.position, a.decay, values});
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   check({memory("key", a.key, a.key_rows, s.B, s.Tk, s.G, s.K),
@@ -63,8 +67,8 @@ void check(const AttentionState<T>& a) {
 }
 
 template <class T>
-void check(const AttentionStateBackward<T>& a) {
-  check(Checked{a.shape, a.options, nullptr, &a.key_rows, a.position, a.decay});
+void check(const AttentionStateBackward<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, nullptr, &a.key_rows, a.position, a.decay, values});
   const auto& s = a.shape;
   check({memory("key", a.key, a.key_rows, s.B, s.Tk, s.G, s.K),
          memory("value", a.value, a.key_rows, s.B, s.Tk, s.G, s.V),
@@ -74,8 +78,8 @@ void check(const AttentionStateBackward<T>& a) {
 }
 
 template <class T>
-void check(const AttentionRead<T>& a) {
-  check(Checked{a.shape, a.options, &kAllRows, nullptr, a.position, nullptr});
+void check(const AttentionRead<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, &kAllRows, nullptr, a.position, nullptr, values});
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   check({memory("query", a.query, kAllRows, s.B, s.Tq, s.H, s.K), memory("S", a.S, {s.B, s.G, N, s.K, s.V}),
@@ -84,8 +88,8 @@ void check(const AttentionRead<T>& a) {
 }
 
 template <class T>
-void check(const AttentionReadBackward<T>& a) {
-  check(Checked{a.shape, a.options, &kAllRows, nullptr, a.position, nullptr});
+void check(const AttentionReadBackward<T>& a, Values values = Values::read) {
+  check(Checked{a.shape, a.options, &kAllRows, nullptr, a.position, nullptr, values});
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   check({memory("query", a.query, kAllRows, s.B, s.Tq, s.H, s.K), memory("S", a.S, {s.B, s.G, N, s.K, s.V}),
@@ -99,7 +103,7 @@ void check(const AttentionReadBackward<T>& a) {
 }
 
 template <class T>
-void check(const AttentionStep<T>& a) {
+void check(const AttentionStep<T>& a, Values values = Values::read) {
   const auto& s = a.shape;
   if (s.Tq != 1 || s.Tk != 1) {
     throw ShapeError("attention: a step takes one token, expected Tq = Tk = 1, got Tq = " +
@@ -108,7 +112,7 @@ void check(const AttentionStep<T>& a) {
   AttentionOptions options = a.options;
   options.causal = true;
   if (s.B > 0) check({memory("position", a.position, {s.B}, true)});
-  check(Checked{s, options, &kAllRows, &kAllRows, a.position, a.decay});
+  check(Checked{s, options, &kAllRows, &kAllRows, a.position, a.decay, values});
   const int64_t N = a.options.states();
   check({memory("query", a.query, kAllRows, s.B, 1, s.H, s.K),
          memory("key", a.key, kAllRows, s.B, 1, s.G, s.K),

@@ -221,8 +221,10 @@ std::vector<T> poisoned(size_t size) {
   return std::vector<T>(size + 1, std::numeric_limits<T>::quiet_NaN());
 }
 
-template <class T, class Forward, class Backward>
-Results run(const Case& c, const Inputs<T>& in, Forward&& forward, Backward&& backward) {
+}  // namespace
+
+template <class T>
+Results run(const Case& c, const Inputs<T>& in, const Forward<T>& forward, const Backward<T>& backward) {
   const auto& s = in.shape;
   const int64_t B = in.query_rows.cu_seqlens.empty() ? s.B : 1;
   Tensor<T> output(B, s.Tq, s.H, s.V, c.layout);
@@ -291,24 +293,26 @@ Results run(const Case& c, const Inputs<T>& in, Forward&& forward, Backward&& ba
   }
   return results;
 }
-
-}  // namespace
+template Results run(const Case&, const Inputs<float>&, const Forward<float>&, const Backward<float>&);
+template Results run(const Case&, const Inputs<double>&, const Forward<double>&, const Backward<double>&);
+template Results run(const Case&, const Inputs<bfloat16>&, const Forward<bfloat16>&,
+                     const Backward<bfloat16>&);
 
 Results run_reference(const Case& c, const Inputs<double>& inputs) {
-  return run(
+  return run<double>(
       c, inputs, [](const auto& a) { reference::attention_forward(a); },
       [](const auto& a) { reference::attention_backward(a); });
 }
 
 Results run_plain(const Case& c, const Inputs<float>& inputs) {
-  return run(
+  return run<float>(
       c, inputs, [](const auto& a) { reference::definition::forward(a); },
       [](const auto& a) { reference::definition::backward(a); });
 }
 
 template <class T>
 Results run_kernels(const Case& c, const Inputs<T>& inputs, const Execution& execution) {
-  return run(
+  return run<T>(
       c, inputs, [&](const auto& a) { attention_forward(a, execution); },
       [&](const auto& a) {
         Execution backward = execution;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,10 +94,18 @@ struct Inputs {
   Inputs(const Case& c, bool rounded_to_bfloat16);
 };
 
+template <class T>
+using Forward = std::function<void(const AttentionForward<T>&)>;
+template <class T>
+using Backward = std::function<void(const AttentionBackward<T>&)>;
+/// What two functions make of the inputs. Outputs are filled with NaN first, so that whatever they leave
+/// unwritten shows.
+template <class T>
+Results run(const Case& c, const Inputs<T>& inputs, const Forward<T>& forward, const Backward<T>& backward);
+
 Results run_reference(const Case& c, const Inputs<double>& inputs);
 /// The quadratic definition evaluated in float with plain loops: the yardstick of rounding errors.
 Results run_plain(const Case& c, const Inputs<float>& inputs);
-/// Outputs are filled with NaN first, so that whatever a kernel leaves unwritten shows.
 template <class T>
 Results run_kernels(const Case& c, const Inputs<T>& inputs, const Execution& execution);
 

@@ -23,6 +23,7 @@ struct RandomRun {
 RandomRun draw_run(uint64_t seed, int64_t large_one_in = 8);
 
 /// Empty, or what is wrong with the results of a run.
+std::string check_results(const RandomRun& run, const Results& actual, const Allowance& allowance);
 std::string check_run(const RandomRun& run);
 
 /// The smallest run found that still fails: sizes halved and lessened and options switched off while it does.

@@ -1,0 +1,8 @@
+#include "kernels/cuda/instantiate.h"
+#include "kernels/cuda/passes.h"
+
+namespace cosformer::cuda {
+
+COSFORMER_INSTANTIATE_CUDA(bfloat16)
+
+}  // namespace cosformer::cuda

@@ -1,0 +1,193 @@
+#include "kernels/cuda/emulator.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace cosformer::cuda::emulator {
+namespace {
+
+/// Saves the registers that a function must keep on the stack, that stack's end in `from`, and goes on where
+/// `to` was left.
+extern "C" void cosformer_switch_stacks(void** from, void* to);
+asm(R"(
+.text
+.type cosformer_switch_stacks, @function
+cosformer_switch_stacks:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size cosformer_switch_stacks, .-cosformer_switch_stacks
+)");
+
+struct Copy {
+  void* to;
+  const void* from;
+  int bytes;
+};
+
+enum class State { runs, waits_for_warp, waits_for_block, ended };
+
+struct Fiber {
+  static constexpr size_t kStackBytes = 64 * 1024;
+  Lane lane;
+  State state = State::runs;
+  void* stack_end = nullptr;
+  std::vector<Copy> copies;
+  std::unique_ptr<char[]> stack{new char[kStackBytes]};
+};
+
+struct Block {
+  std::vector<Fiber> fibers{static_cast<size_t>(kThreads)};
+  std::vector<char> memory;
+  char* aligned = nullptr;
+  int64_t index = 0;
+  bool vote = false;
+  const std::function<void()>* body = nullptr;
+  Fiber* running = nullptr;
+  void* scheduler = nullptr;
+  std::mt19937 engine{1};
+};
+thread_local Block* the_block = nullptr;
+
+void give_way(State state) {
+  Fiber* fiber = the_block->running;
+  fiber->state = state;
+  cosformer_switch_stacks(&fiber->stack_end, the_block->scheduler);
+}
+
+void begin_thread() {
+  (*the_block->body)();
+  give_way(State::ended);
+}
+
+void prepare(Fiber& fiber, int index) {
+  fiber.lane = {index, nullptr};
+  fiber.state = State::runs;
+  fiber.copies.clear();
+  auto end = reinterpret_cast<uintptr_t>(fiber.stack.get() + Fiber::kStackBytes) & ~uintptr_t{15};
+  auto* top = reinterpret_cast<void**>(end) - 2;
+  *top = reinterpret_cast<void*>(begin_thread);  // where the switch returns to
+  top -= 6;                                      // the registers it restores
+  std::fill_n(top, 6, nullptr);
+  fiber.stack_end = top;
+}
+
+/// Lets threads [first, last) run until each waits for `state` or more, in a random order.
+void run_until_waiting(Block& block, int first, int last) {
+  std::vector<int> order;
+  for (int t = first; t < last; ++t) order.push_back(t);
+  std::shuffle(order.begin(), order.end(), block.engine);
+  for (const int t : order) {
+    Fiber& fiber = block.fibers[static_cast<size_t>(t)];
+    if (fiber.state != State::runs) continue;
+    block.running = &fiber;
+    cosformer_switch_stacks(&block.scheduler, fiber.stack_end);
+  }
+}
+
+bool all(const Block& block, int first, int last, State state) {
+  return std::all_of(block.fibers.begin() + first, block.fibers.begin() + last,
+                     [&](const Fiber& f) { return f.state == state; });
+}
+void release(Block& block, int first, int last) {
+  for (int t = first; t < last; ++t) {
+    auto& state = block.fibers[static_cast<size_t>(t)].state;
+    if (state != State::ended) state = State::runs;
+  }
+}
+
+void run_block(Block& block) {
+  for (int t = 0; t < kThreads; ++t) prepare(block.fibers[static_cast<size_t>(t)], t);
+  std::fill(block.memory.begin(), block.memory.end(), '\xFF');
+  while (!all(block, 0, kThreads, State::ended)) {
+    std::vector<int> warps;
+    for (int w = 0; w < kWarps; ++w) warps.push_back(w * 32);
+    std::shuffle(warps.begin(), warps.end(), block.engine);
+    for (const int first : warps) {
+      for (run_until_waiting(block, first, first + 32);
+           all(block, first, first + 32, State::waits_for_warp);) {
+        release(block, first, first + 32);
+        run_until_waiting(block, first, first + 32);
+      }
+    }
+    const bool stuck = std::any_of(block.fibers.begin(), block.fibers.end(),
+                                   [](const Fiber& f) { return f.state == State::waits_for_warp; });
+    if (stuck) std::abort();  // lanes of a warp that wait for different things: undefined on a GPU too
+    release(block, 0, kThreads);
+  }
+}
+
+}  // namespace
+
+Lane& self() {
+  return the_block->running->lane;
+}
+const Lane& lane_of_warp(int lane) {
+  return the_block->fibers[static_cast<size_t>(self().index / 32 * 32 + lane)].lane;
+}
+int64_t block_index() {
+  return the_block->index;
+}
+char* block_memory() {
+  return the_block->aligned;
+}
+void warp_barrier() {
+  give_way(State::waits_for_warp);
+}
+void block_barrier() {
+  give_way(State::waits_for_block);
+}
+bool& vote() {
+  return the_block->vote;
+}
+void begin_copy(void* to, const void* from, int bytes) {
+  the_block->running->copies.push_back({to, from, bytes});
+}
+void finish_copies() {
+  for (const Copy& copy : the_block->running->copies) {
+    std::memset(copy.to, 0, 16);
+    if (copy.bytes > 0) std::memcpy(copy.to, copy.from, static_cast<size_t>(copy.bytes));
+  }
+  the_block->running->copies.clear();
+}
+
+void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread) {
+  Block block;
+  block.memory.resize(static_cast<size_t>(memory_bytes) + 128);
+  block.aligned =
+      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(block.memory.data()) + 127) & ~uintptr_t{127});
+  block.body = &thread;
+  the_block = &block;
+  for (block.index = 0; block.index < blocks; ++block.index) run_block(block);
+  the_block = nullptr;
+}
+
+}  // namespace cosformer::cuda::emulator
+
+namespace cosformer::cuda {
+
+float widen(float16 x) {
+  _Float16 half;
+  std::memcpy(&half, &x, 2);
+  return static_cast<float>(half);
+}
+void narrow(float x, float16& to) {
+  const auto half = static_cast<_Float16>(x);
+  std::memcpy(&to, &half, 2);
+}
+
+}  // namespace cosformer::cuda

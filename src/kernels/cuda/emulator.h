@@ -1,0 +1,203 @@
+#pragma once
+
+// A GPU's block of threads on a CPU, for tests: each thread a stack of its own, run one after another in an
+// order drawn anew between any two barriers, so that a missing barrier shows. A block's memory begins as NaN,
+// and copies arrive when they are waited for. Slow; not part of the library.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#include "cosformer/bfloat16.h"
+#include "cosformer/float16.h"
+
+#define COSFORMER_DEVICE inline
+
+namespace cosformer::cuda {
+
+inline constexpr int kThreads = 256;
+inline constexpr int kWarps = kThreads / 32;
+
+namespace emulator {
+
+struct Lane {
+  int index = 0;
+  const void* offered = nullptr;  ///< what a warp's other lanes may look at
+};
+
+/// The thread that runs, and its block.
+Lane& self();
+const Lane& lane_of_warp(int lane);
+int64_t block_index();
+char* block_memory();
+/// Returns when every thread of the warp, or block, has come.
+void warp_barrier();
+void block_barrier();
+bool& vote();
+void begin_copy(void* to, const void* from, int bytes);
+void finish_copies();
+
+/// Runs every block, one after another.
+void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread);
+
+/// Each lane's result from what all lanes offer.
+template <class T, class F>
+auto exchange(const T& mine, F&& result) {
+  self().offered = &mine;
+  warp_barrier();
+  const auto r = result([](int l) -> const T& { return *static_cast<const T*>(lane_of_warp(l).offered); });
+  warp_barrier();
+  return r;
+}
+
+}  // namespace emulator
+
+inline int thread() {
+  return emulator::self().index;
+}
+inline int64_t block() {
+  return emulator::block_index();
+}
+inline void sync() {
+  emulator::block_barrier();
+}
+inline bool any(bool mine) {
+  emulator::vote() = emulator::vote() || mine;
+  emulator::block_barrier();
+  const bool result = emulator::vote();
+  emulator::block_barrier();
+  emulator::vote() = false;
+  emulator::block_barrier();
+  return result;
+}
+inline float of_lane_xor(float mine, int mask) {
+  const int l = thread() % 32;
+  return emulator::exchange(mine, [&](const auto& of) { return of(l ^ mask); });
+}
+inline uint32_t ballot(bool mine) {
+  return emulator::exchange(mine, [](const auto& of) {
+    uint32_t bits = 0;
+    for (int l = 0; l < 32; ++l) bits |= of(l) ? 1U << l : 0U;
+    return bits;
+  });
+}
+inline int64_t fetch_add(int64_t* number, int64_t more) {
+  const int64_t before = *number;
+  *number += more;
+  return before;
+}
+
+inline char* block_memory() {
+  return emulator::block_memory();
+}
+inline void copy16(void* to, const void* from, int bytes) {
+  emulator::begin_copy(to, from, bytes);
+}
+inline void wait_for_copies() {
+  emulator::finish_copies();
+}
+
+struct Fragment {
+  uint32_t r[4];
+};
+template <bool kTransposed>
+void load_matrices(uint32_t (&r)[4], const void* row) {
+  const int l = thread() % 32;
+  const auto loaded = emulator::exchange(row, [&](const auto& row_of) {
+    Fragment f;
+    for (int matrix = 0; matrix < 4; ++matrix) {
+      uint16_t pair[2];
+      for (int e = 0; e < 2; ++e) {
+        const int i = kTransposed ? 2 * (l % 4) + e : l / 4, j = kTransposed ? l / 4 : 2 * (l % 4) + e;
+        std::memcpy(&pair[e], static_cast<const uint16_t*>(row_of(8 * matrix + i)) + j, 2);
+      }
+      std::memcpy(&f.r[matrix], pair, 4);
+    }
+    return f;
+  });
+  std::memcpy(r, loaded.r, sizeof loaded.r);
+}
+
+inline float widen(float x) {
+  return x;
+}
+inline float widen(bfloat16 x) {
+  return static_cast<float>(x);
+}
+float widen(float16 x);
+inline void narrow(float x, float& to) {
+  to = x;
+}
+inline void narrow(float x, bfloat16& to) {
+  to = bfloat16(x);
+}
+void narrow(float x, float16& to);
+template <class T>
+uint32_t narrow_pair(float first, float second, T) {
+  T pair[2];
+  narrow(first, pair[0]);
+  narrow(second, pair[1]);
+  uint32_t bits;
+  std::memcpy(&bits, pair, 4);
+  return bits;
+}
+template <class T>
+float half_of(uint32_t pair, int e) {
+  T halves[2];
+  std::memcpy(halves, &pair, 4);
+  return widen(halves[e]);
+}
+
+template <class T>
+void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, T) {
+  struct Operands {
+    uint32_t a[4], b[2];
+  };
+  Operands mine{{a[0], a[1], a[2], a[3]}, {b0, b1}};
+  const int l = thread() % 32;
+  struct Four {
+    float at[4];
+  };
+  const auto result = emulator::exchange(mine, [&](const auto& of) {
+    Four four;
+    for (int i = 0; i < 4; ++i) {
+      const int row = l / 4, column = 2 * (l % 4) + i % 2;
+      double total = sum[i];
+      for (int k = 0; k < 16; ++k) {
+        const int quarter = k % 8 / 2, half = k / 8;
+        const float left = half_of<T>(of(4 * row + quarter).a[2 * half + i / 2], k % 2);
+        const float right = half_of<T>(of(4 * column + quarter).b[half], k % 2);
+        total += static_cast<double>(left) * static_cast<double>(right);
+      }
+      four.at[i] = static_cast<float>(total);
+    }
+    return four;
+  });
+  std::memcpy(sum, result.at, sizeof result.at);
+}
+
+inline float at_least(float x, float floor) {
+  return x < floor ? floor : x;
+}
+template <class T>
+uint32_t at_least(uint32_t pair, uint32_t floors, T) {
+  return narrow_pair(at_least(half_of<T>(pair, 0), half_of<T>(floors, 0)),
+                     at_least(half_of<T>(pair, 1), half_of<T>(floors, 1)), T{});
+}
+inline float fused(float x, float y, float z) {
+  return std::fma(x, y, z);
+}
+inline void cos_sin_of_pi(double x, float& cosine, float& sine) {
+  cosine = static_cast<float>(std::cos(x * 3.141592653589793));
+  sine = static_cast<float>(std::sin(x * 3.141592653589793));
+}
+inline float exponential(double x) {
+  return static_cast<float>(std::exp(x));
+}
+inline bool finite(float x) {
+  return std::isfinite(x);
+}
+
+}  // namespace cosformer::cuda

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <limits>
+#include <type_traits>
+
+#include "kernels/cuda/combine.h"
+#include "kernels/cuda/run.h"
+#include "kernels/cuda/scan_sweep.h"
+
+/// Sweeps, sums and reads as launches: how finely they are split, and where states go.
+namespace cosformer::cuda {
+
+/// Tokens of a segment: as many as keep states below an eighth of what is read and written, a power of 2.
+inline int64_t segment_length(int64_t K, int64_t V) {
+  constexpr int64_t kLeast = 256, kMost = 8192;
+  int64_t length = kLeast;
+  while (length < kMost && length * (K + V) < 64 * K * V) length *= 2;
+  return length;
+}
+
+/// Calls body(std::integral_constant<int, X>) with the least X that holds a width.
+template <class Body>
+void with_width(int64_t width, const Body& body) {
+  if (width <= 64) return body(std::integral_constant<int, 64>{});
+  if (width <= 128) return body(std::integral_constant<int, 128>{});
+  body(std::integral_constant<int, 256>{});
+}
+
+template <class T, Part kPart>
+void start_scan(ScanArgs<T> args, Run& run) {
+  with_width(args.x_width, [&](auto width) {
+    using Kernel = Scan<T, width(), kPart>;
+    constexpr int kColumns = ScanLayout<T, width()>::Y;
+    args.slices = std::max(1, (args.y_width + kColumns - 1) / kColumns);
+    const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
+    run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, args);
+  });
+}
+
+/// States [B, heads][N, K, V] as a sweep over [X, Y] = [K, V] sees them, or as one over [V, K].
+inline States states(float* S, float* z, int64_t N, int64_t K, int64_t V, bool transposed) {
+  return {S, z, N * K * V, N * K, K * V, K, transposed ? 1 : V, transposed ? V : 1};
+}
+inline States states(const float* S, const float* z, int64_t N, int64_t K, int64_t V, bool transposed) {
+  return states(const_cast<float*>(S), const_cast<float*>(z), N, K, V, transposed);
+}
+
+/// Fills args.prefix with the state before each segment and args.last with the one after all.
+template <class T>
+void sum_segments(ScanArgs<T> args, bool has_last, Run& run) {
+  const int64_t heads = args.reader_heads / args.readers_a_source;
+  if (!has_last) args.last = {};
+  ScanArgs<T> sum = args;
+  sum.reader_heads = static_cast<int>(heads);
+  sum.readers_a_source = 1;
+  sum.segments_a_block = 1;
+  start_scan<T, Part::sum>(sum, run);
+  const CombineArgs combine{args.prefix, args.initial,  args.last,    args.tokens, args.B,
+                            heads,       args.segments, args.segment, args.decay,  args.reverse};
+  run.start<Combine>(Combine::blocks(combine), combine);
+}
+
+/// Scratch for the states of every segment.
+template <class T>
+void add_prefix(ScanArgs<T>& args, int64_t K, int64_t V, bool transposed, Run& run) {
+  const int64_t count = args.B * (args.reader_heads / args.readers_a_source) * args.segments;
+  auto* S = run.scratch<float>(count * args.N * K * V);
+  auto* z = run.scratch<float>(count * args.N * K);
+  args.prefix = states(S, z, args.N, K, V, transposed);
+  if (args.along == Along::nothing) {
+    args.prefix.z = nullptr;
+    args.prefix.z_size = 0;
+  }
+}
+
+template <class T, class Args>
+ScanArgs<T> scan_args(const Args& call, const Tokens& tokens) {
+  const auto& s = call.shape;
+  ScanArgs<T> args;
+  args.tokens = tokens;
+  args.B = s.B;
+  args.segment = segment_length(s.K, s.V);
+  args.segments = std::max<int64_t>(1, (tokens.length + args.segment - 1) / args.segment);
+  args.segments_a_block = args.segments;
+  args.N = static_cast<int>(call.options.states());
+  args.horizon = call.options.horizon.value_or(0);
+  args.position = call.position;
+  if constexpr (requires { call.decay; }) args.decay = call.decay;
+  args.eps = call.options.eps;
+  args.floor_a = args.floor_b = args.floor_c = -std::numeric_limits<float>::infinity();
+  return args;
+}
+
+/// The sweep, by one block a head and slice where that fills the GPU, else by one a segment.
+template <class T>
+void sweep(ScanArgs<T> args, int64_t K, int64_t V, bool transposed, Run& run) {
+  const int64_t Y = args.y_width, columns = args.x_width <= 128 ? 64 : 32;
+  const int64_t blocks = args.B * args.reader_heads * std::max<int64_t>(1, (Y + columns - 1) / columns);
+  if (args.segments > 1 && blocks < run.width()) {
+    add_prefix(args, K, V, transposed, run);
+    sum_segments(args, args.last.S || args.last.z, run);
+    args.segments_a_block = 1;
+    args.last = {};
+  }
+  start_scan<T, Part::sweep>(args, run);
+}
+
+/// Reads one state from every row.
+template <class T>
+void read(ScanArgs<T> args, Run& run) {
+  constexpr int64_t kRows = 256;  // of a block
+  args.segment = kRows;
+  args.segments = (args.tokens.length + kRows - 1) / kRows;
+  args.segments_a_block = 1;
+  if (args.segments > 0) start_scan<T, Part::read>(args, run);
+}
+
+/// The state of every token into args.last.
+template <class T>
+void sum(ScanArgs<T> args, int64_t K, int64_t V, Run& run) {
+  add_prefix(args, K, V, false, run);
+  if (!args.last.z) args.prefix.z = nullptr, args.prefix.z_size = 0;
+  sum_segments(args, true, run);
+}
+
+inline float floor_of(const AttentionOptions& options) {
+  return options.feature_map == FeatureMap::relu ? 0.0F : -std::numeric_limits<float>::infinity();
+}
+
+/// Heads of a pass whose readers are queries, or keys.
+template <class T>
+void set_query_heads(ScanArgs<T>& args, const AttentionShape& s) {
+  args.reader_heads = static_cast<int>(s.H);
+  args.source_heads = static_cast<int>(s.G);
+  args.readers_a_source = static_cast<int>(s.H > 0 ? s.H / s.G : 1);
+}
+template <class T>
+void set_key_heads(ScanArgs<T>& args, const AttentionShape& s, int64_t source_heads) {
+  args.reader_heads = static_cast<int>(s.G);
+  args.source_heads = static_cast<int>(source_heads);
+  args.sources_a_reader = static_cast<int>(source_heads > 0 ? source_heads / s.G : 1);
+  if (source_heads > 0) return;
+  args.b.width = args.c.width = 0;  // one without numbers stands for none
+  args.source_scale = args.source_add = nullptr;
+}
+
+template <class T>
+void set_key_sources(ScanArgs<T>& args, const Operand<const T>& key, const Operand<const T>& value,
+                     float floor) {
+  args.b = key;
+  args.c = value;
+  args.floor_b = floor;
+  args.along = Along::b;
+  args.x_width = key.width;
+  args.y_width = value.width;
+}
+
+}  // namespace cosformer::cuda

@@ -1,0 +1,171 @@
+#pragma once
+
+#include "kernels/cuda/scan.h"
+
+// What the readers of a chunk get: from the state, and from the sources inside the chunk.
+
+namespace cosformer::cuda {
+
+/// out = a S, each wave times the reader's
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::read_state(const Factors& f) {
+  float sum[L::M][2 * L::kN][4] = {};
+  const Factor<T, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
+  const Factor<T, Order::by_depth> S{state_ + column_warp() * 16 * L::kN, L::kWaves};
+  add_product<X>(sum, a, S);
+#pragma unroll
+  for (int m = 0; m < L::M; ++m) {
+#pragma unroll
+    for (int n = 0; n < L::kN; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int r = warp_row() + fragment_row(m, i);
+        out_[m][n][i] = f.reader_cos[r] * sum[m][n][i];
+        if (args_.N == 2) out_[m][n][i] = fused(f.reader_sin[r], sum[m][L::kN + n][i], out_[m][n][i]);
+      }
+    }
+  }
+}
+
+/// The weights inside the chunk, and the sums of their rows.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::put_pairs(const Factors& f) {
+  float sum[L::M][L::kPairsN][4] = {};
+  const int column = column_warp() * 8 * L::kPairsN;
+  const Factor<T, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
+  add_product<X>(sum, a,
+                 Factor<T, Order::by_row, true>{b_tile_ + column * L::kWide, L::kWide, args_.floor_b});
+#pragma unroll
+  for (int m = 0; m < L::M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 4; half += 2) {
+      const int r = warp_row() + fragment_row(m, half);
+      float row_sum = 0;
+#pragma unroll
+      for (int n = 0; n < L::kPairsN; ++n) {
+        float pair[2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const int s = column + fragment_column(n, i);
+          const float weight = (sum[m][n][half + i] + f.reader_add[r] + f.source_add[s]) *
+                               table_[r < s ? s - r : r - s] * f.source_scale[s];
+          pair[i] = sees(r, s) && s < valid_ ? weight : 0.0F;
+          row_sum += pair[i];
+        }
+        put_pair(pairs_ + r * L::kPairs + column + fragment_column(n, 0), pair[0], pair[1]);
+      }
+      if (args_.along != Along::b) continue;
+      row_sum += of_lane_xor(row_sum, 1);
+      row_sum += of_lane_xor(row_sum, 2);
+      if (lane() % 4 == 0) row_sums_[column_warp() * C + r] = row_sum;
+    }
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::add_values(float (&out)[L::M][L::kN][4]) const {
+  const Factor<T, Order::by_row> pairs{pairs_ + warp_row() * L::kPairs, L::kPairs};
+  add_product<C>(out, pairs,
+                 Factor<T, Order::by_depth, true>{c_ + column_warp() * 8 * L::kN, L::kNarrow, args_.floor_c});
+}
+
+/// The same where a row of c is not finite, which 0 times a weight must not carry to readers that do not see
+/// it: readers up to the next such row at a time, with the rows that they do not see set to 0.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::add_values_apart() {
+  int end = args_.reverse ? -1 : C;  // of the readers done, and of the rows set to 0
+  for (int k = 0; k < C; ++k) {
+    const int j = args_.reverse ? k : C - 1 - k;
+    bool bad = false;
+    for (int y = thread(); y < Y; y += kThreads) {
+      bad = bad || !finite(at_least(widen(c_[j * L::kNarrow + y]), args_.floor_c));
+    }
+    if (!any(bad) && k != C - 1) continue;
+    float out[L::M][L::kN][4];
+#pragma unroll
+    for (int m = 0; m < L::M; ++m) {
+#pragma unroll
+      for (int n = 0; n < L::kN; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) out[m][n][i] = out_[m][n][i];
+      }
+    }
+    add_values(out);
+#pragma unroll
+    for (int m = 0; m < L::M; ++m) {
+#pragma unroll
+      for (int n = 0; n < L::kN; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int r = warp_row() + fragment_row(m, i);
+          const bool now = args_.reverse ? r > end && r <= j : r < end && r >= j;
+          if (now) out_[m][n][i] = out[m][n][i];
+        }
+      }
+    }
+    sync();
+    for (int v = thread(); v < C * Y; v += kThreads) {
+      const int r = v / Y;
+      if (args_.reverse ? r <= j : r >= j) c_[r * L::kNarrow + v % Y] = T{};
+    }
+    sync();
+    end = j;
+  }
+}
+
+/// Rows of weights summed: those of the chunk, and a z.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::find_denominators(const Factors& f) {
+  constexpr int kParts = kThreads / C;
+  const int r = thread() / kParts, part = thread() % kParts;
+  float sums[2] = {};
+  for (int x = part; started_ && x < X; x += kParts) {
+    const float feature = at_least(widen(a_[r * L::kWide + x]), args_.floor_a);
+    sums[0] = fused(feature, vector_[x], sums[0]);
+    if (args_.N == 2) sums[1] = fused(feature, vector_[X + x], sums[1]);
+  }
+#pragma unroll
+  for (int n = 0; n < 2; ++n) {
+    for (int step = 1; step < kParts; step *= 2) sums[n] += of_lane_xor(sums[n], step);
+  }
+  if (part != 0) return;
+  float sum = fused(f.reader_sin[r], sums[1], f.reader_cos[r] * sums[0]);
+  for (int w = 0; kSums && w < L::kColumnWarps; ++w) sum += row_sums_[w * C + r];
+  scales_[r] = args_.divide ? 1.0F / (sum < args_.eps ? args_.eps : sum) : 1.0F;
+  if (!args_.denominator || column_ != 0 || r >= valid_) return;
+  const int64_t at = place(args_.tokens, b_, row(args_.tokens, b_, first_ + r));
+  args_.denominator[at * args_.reader_heads + head_] = sum;
+}
+
+/// The chunk's outputs, into waves_.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::put_rows(const Factors& f) {
+#pragma unroll
+  for (int m = 0; m < L::M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 4; half += 2) {
+      const int r = warp_row() + fragment_row(m, half);
+      float scale = f.reader_scale[r];
+      if (args_.along == Along::b) scale *= scales_[r];
+      const float share = args_.reader_add ? f.reader_add[r] : 1.0F;
+#pragma unroll
+      for (int n = 0; n < L::kN; ++n) {
+        const int y = column_warp() * 8 * L::kN + fragment_column(n, 0);
+        float pair[2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          float sum = out_[m][n][half + i];
+          if (args_.along == Along::c && started_) {
+            float z = f.reader_cos[r] * vector_[y + i];
+            if (args_.N == 2) z = fused(f.reader_sin[r], vector_[X + y + i], z);
+            sum = fused(share, z, sum);
+          }
+          pair[i] = sum * scale;
+        }
+        put_pair(waves_ + r * L::kWaves + y, pair[0], pair[1]);
+      }
+    }
+  }
+}
+
+}  // namespace cosformer::cuda
