@@ -54,11 +54,11 @@ Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& to
     if (team.is_first() && !options.initial_model.empty()) begin_with(options.initial_model);
     trainer_->follow_first();
   }
-  if (team.is_first()) log_.emplace(folder, state_.step, to_toml(recipe));
 }
 
 TrainResult Run::run(const StopSignal& stop) {
   const TrainRecipe& train = recipe_.train;
+  if (team_.is_first()) log_.emplace(folder_, state_.step, to_toml(recipe_));
   std::optional<std::string> stopped_by;
   while (state_.step < train.steps && !ran_out_of_patience(state_) && !stopped_by) {
     const Clock::time_point start = Clock::now();

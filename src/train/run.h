@@ -22,7 +22,7 @@ namespace cosformer::train {
 /// it together; the first alone reads and writes the folder and tells the observer.
 class Run {
  public:
-  /// Continues from the folder's newest whole checkpoint, if it has one.
+  /// Continues from the folder's newest whole checkpoint, if it has one; writes nothing yet.
   /// @param recipe, tokenizer, observer, team kept as references
   /// @throws IoError, FormatError
   Run(const Recipe& recipe, const std::filesystem::path& folder, const data::Tokenizer& tokenizer,

@@ -32,7 +32,8 @@ Recipe read_run_recipe(const fs::path& folder) {
   }
 }
 
-RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
+RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, const data::Tokenizer& tokenizer,
+                     bool resume)
     : path_(folder), lock_(made(folder)) {
   constexpr std::array kMarks = {"recipe.toml", "metrics.jsonl", "model.safetensors", "checkpoints"};
   const bool holds_run =
@@ -42,19 +43,19 @@ RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, bool resume)
                       ": expected a folder without a run; --resume continues the one there");
   }
   for (const fs::path& place : {folder, folder / "best"}) io::remove_partial_files(place);
-  if (!fs::exists(folder / "recipe.toml")) return;
-  const Recipe of_run = read_run_recipe(folder);
-  if (const auto conflict = find_conflict(of_run, recipe)) {
-    throw FormatError(folder.string() + ": cannot be continued by another recipe: " + *conflict);
+  // A checkpoint without its recipe is not continued.
+  if (fs::exists(folder / "recipe.toml") || fs::exists(folder / "checkpoints")) {
+    if (const auto conflict = find_conflict(read_run_recipe(folder), recipe))
+      throw FormatError(folder.string() + ": cannot be continued by another recipe: " + *conflict);
+  }
+  const fs::path words = folder / data::kVocabularyFile;
+  if (tokenizer.vocabulary() && fs::exists(words) &&
+      data::Vocabulary::load(folder) != *tokenizer.vocabulary()) {
+    throw FormatError(words.string() + ": expected the words of " + recipe.data.path + ", got others");
   }
 }
 
 void RunFolder::begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const {
-  if (tokenizer.vocabulary() && fs::exists(path_ / "vocabulary.txt") &&
-      data::Vocabulary::load(path_) != *tokenizer.vocabulary()) {
-    throw FormatError((path_ / "vocabulary.txt").string() + ": expected the words of " + recipe.data.path +
-                      ", got others");
-  }
   // recipe.toml makes it a run.
   io::write_file(path_ / "recipe.toml", to_toml(recipe));
   nn::save_config(recipe.model, path_);

@@ -18,11 +18,11 @@ class RunFolder {
  public:
   /// Makes the folder where it is absent.
   /// @param resume whether it may hold a run, which is then to be continued
-  /// @throws IoError; FormatError if it holds a run and may not, or one of another recipe
-  RunFolder(const std::filesystem::path& folder, const Recipe& recipe, bool resume);
+  /// @throws IoError; FormatError if it holds a run and may not, or one of another recipe or other words
+  RunFolder(const std::filesystem::path& folder, const Recipe& recipe, const data::Tokenizer& tokenizer,
+            bool resume);
 
-  /// Writes what is known before the first step.
-  /// @throws IoError; FormatError if the run there is one of other words
+  /// Writes what is known before the first step. @throws IoError
   void begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const;
 
   /// run.json: version, commit, machine and the most memory that a process of the run has held.

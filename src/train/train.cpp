@@ -45,11 +45,12 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
   try {
     require_equal(team, recipe);
     std::optional<RunFolder> run_folder;
-    if (team.is_first()) run_folder.emplace(folder, recipe, options.resume).begin(recipe, tokenizer);
+    if (team.is_first()) run_folder.emplace(folder, recipe, tokenizer, options.resume);
     const TrainObserver silent{[](const TrainProgress&) {}, [](const std::string&) {}};
     const TrainObserver& told = team.is_first() ? observer : silent;
     for (const std::string& note : schedule_notes(recipe.schedule, recipe.train.steps)) told.on_note(note);
     Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options, told, team);
+    if (run_folder) run_folder->begin(recipe, tokenizer);
     const TrainResult result = run.run(stop);
     if (run_folder) run_folder->write_run_record(recipe.threads);
     return result;

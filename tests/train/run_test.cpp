@@ -1,3 +1,4 @@
+#include <map>
 #include <thread>
 
 #include "cosformer/error.h"
@@ -148,6 +149,8 @@ TEST_F(Runs, ListWhatDoesNotFitOfAnotherModel) {
             std::string::npos);
   initial_model_ = path("nothing");
   EXPECT_NE(message_of<IoError>([&] { run("fourth"); }).find("nothing"), std::string::npos);
+  initial_model_.clear();
+  EXPECT_NO_THROW(run("fourth")) << "the folder holds no run yet";
 }
 
 TEST_F(Runs, KeepTheAverageThatTheyEvaluate) {
@@ -313,6 +316,34 @@ TEST_F(Runs, OfOtherWordsAreNotContinued) {
   run("run", false, 3);
   folder_.write("data/train.txt", "a b c d e f g x a b c d e f g x a b c\n");
   EXPECT_NE(error<FormatError>(true).find("vocabulary.txt: expected the words of "), std::string::npos);
+}
+
+TEST_F(Runs, StayAsTheyAreWhereTheyAreNotContinued) {
+  const auto shards_of = [&](const std::string& text, data::Format format) {
+    data::make_shards({path(text), format, {"train", "valid"}, 300}, 2, path(text + "-shards"),
+                      [](std::size_t, std::size_t) {});
+    return path(text + "-shards").string();
+  };
+  for (const char* split : {"train", "valid"})
+    folder_.write(std::string("words/") + split + ".txt", "a b c d e f g h a b c d e f g h a b c\n");
+  const std::string bytes = shards_of("data", data::Format::kBytes),
+                    words = shards_of("words", data::Format::kWikitext);
+  recipe_.data.format = "shards";
+  recipe_.data.path = bytes;
+  run("run", false, 3);
+  const auto content = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(path("run")))
+      files[entry.path()] = entry.is_regular_file() ? read_text(entry.path()) : "";
+    return files;
+  };
+  const auto before = content();
+  recipe_.data.path = words;
+  EXPECT_NE(error<FormatError>(true).find("expected the data that the run began with"), std::string::npos);
+  EXPECT_EQ(content(), before);
+  recipe_.data.path = bytes;
+  fs::remove(path("run/recipe.toml"));
+  EXPECT_NE(error<FormatError>(true).find("run/recipe.toml: "), std::string::npos) << "with any recipe";
 }
 
 TEST_F(Runs, OnAnotherMachineSayThatBitsMayDiffer) {
