@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/own_arguments.h"
 #include "cli/progress.h"
 #include "cli/recipe_overrides.h"
@@ -29,6 +30,7 @@ struct Flags {
 void launch(int64_t ranks, const train::Recipe& recipe) {
   if (train::rank_environment())
     throw UsageError("--ranks: expected no other launcher's environment, such as RANK and WORLD_SIZE");
+  train::check_ranks(recipe, ranks);
   const int code = train::launch_ranks(own_arguments_without("--ranks"), ranks,
                                        std::chrono::seconds(recipe.train.rank_timeout + 5));
   if (code != 0) throw SaidBefore{code};
@@ -40,7 +42,6 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
     std::printf("%s\n", train::replay(flags.replay).c_str());
     return;
   }
-  if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
   const train::Recipe recipe = train::read_recipe(flags.recipe, recipe_overrides(arguments));
   if (flags.ranks > 1) return launch(flags.ranks, recipe);
   train::TrainResult result;
@@ -62,16 +63,18 @@ void add_train(CLI::App& app) {
   auto* verb = app.add_subcommand("train", "train a model by a recipe");
   auto flags = std::make_shared<Flags>();
   auto* recipe = verb->add_option("recipe", flags->recipe, "TOML file");
-  auto* output = verb->add_option("--output", flags->output, "folder of the run");
-  verb->add_option("--ranks", flags->ranks, "processes on this machine that train together")
-      ->check(CLI::Range(1, 1024));
-  verb->add_flag("--resume", flags->options.resume, "continue the run in the folder, if there is one");
-  verb->add_option("--init", flags->options.initial_model,
-                   "folder of a model whose weights the run begins with, where they fit");
-  verb->add_option("--replay", flags->replay,
-                   "instead: repeat a step that was set aside, a file in a run's folder")
-      ->excludes(recipe)
-      ->excludes(output);
+  auto* output = verb->add_option("--output", flags->output, "folder of the run")->check(named("a folder"));
+  auto* ranks = verb->add_option("--ranks", flags->ranks, "processes on this machine that train together")
+                    ->check(CLI::Range(1, 1024));
+  auto* resume =
+      verb->add_flag("--resume", flags->options.resume, "continue the run in the folder, if there is one");
+  auto* init = verb->add_option("--init", flags->options.initial_model,
+                                "folder of a model whose weights the run begins with, where they fit")
+                   ->check(named("a folder"));
+  auto* replay = verb->add_option("--replay", flags->replay,
+                                  "instead: repeat a step that was set aside, a file in a run's folder")
+                     ->check(named("a file"));
+  for (CLI::Option* other : {recipe, output, ranks, resume, init}) replay->excludes(other);
   verb->add_flag_callback(
       "--help-keys",
       [] {

@@ -189,6 +189,20 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::str
   return recipe;
 }
 
+void check_ranks(const Recipe& recipe, int64_t count) {
+  const TrainRecipe& train = recipe.train;
+  if (count % train.sequence_ranks != 0) {
+    refuse("train.sequence_ranks",
+           "a divisor of " + std::to_string(count) + (count == 1 ? " rank" : " ranks"),
+           std::to_string(train.sequence_ranks));
+  }
+  const int64_t groups = count / train.sequence_ranks;
+  if (train.batch_size < groups) {
+    refuse("train.batch_size", "a row for each group of ranks, at least " + std::to_string(groups),
+           std::to_string(train.batch_size));
+  }
+}
+
 std::string to_toml(const Recipe& recipe) {
   Recipe copy = recipe;
   std::string text, section;

@@ -90,6 +90,9 @@ struct Recipe {
 /// key is answered with the nearest known one
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 
+/// @throws RecipeError where the recipe does not fit this number of ranks
+void check_ranks(const Recipe& recipe, int64_t count);
+
 /// Every key with its value, sections in order; read_recipe gives the same recipe back.
 std::string to_toml(const Recipe& recipe);
 

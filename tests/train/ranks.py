@@ -123,6 +123,7 @@ class Ranks(unittest.TestCase):
         for process in processes:
             errors.append(process.communicate(timeout=120)[1])
             self.assertEqual(process.returncode, code, errors)
+            self.assertEqual(errors[-1].count("\n"), 0 if code == 0 else 1, "expected a line, got " + errors[-1])
         return errors
 
     def wait_for_step(self, run, step):
@@ -225,8 +226,20 @@ class Ranks(unittest.TestCase):
     def test_a_rank_that_fails_tells_the_others(self):
         (self.folder / "occupied").mkdir()
         (self.folder / "occupied/model.safetensors").write_bytes(b"")
-        for error in self.ends(self.start_ranks("occupied", 2), 1):
+        start = time.monotonic()
+        for error in self.ends(self.start_ranks("occupied", 2, "--train.rank_timeout=100"), 1):
             self.assertIn("expected a folder without a run", error)
+        self.assertLess(time.monotonic() - start, 50, "no one waits for the timeout")
+
+    def test_a_killed_launcher_leaves_the_folder_free(self):
+        self.train("whole", "--ranks=2")
+        launcher = self.spawn(self.command("launched", "--ranks=2"))
+        self.wait_for_step("launched", 6)
+        launcher.kill()
+        launcher.wait()
+        time.sleep(0.5)  # its ranks are killed with it
+        self.train("launched", "--ranks=2", "--resume")
+        self.assert_equal_runs("whole", "launched")
 
     def test_ranks_that_differ_are_refused(self):
         ranks = self.start_ranks("differ", 3, of_rank=lambda rank: ["--train.steps=25"] if rank == 2 else [])
@@ -253,6 +266,14 @@ class Ranks(unittest.TestCase):
         process = self.spawn(self.command("nobody", "--train.rank_timeout=2"), RANK="1", WORLD_SIZE="2",
                              LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
         self.assertIn(f"127.0.0.1:{port}: rank 1 expected rank 0 to answer there", self.ends([process], 1)[0])
+
+    def test_an_address_that_takes_connections_and_says_nothing_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = str(silent.getsockname()[1])
+            process = self.spawn(self.command("silent", "--train.rank_timeout=1"), RANK="1", WORLD_SIZE="2",
+                                 LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+            self.assertIn("expected rank 0 to answer there (MASTER_ADDR, MASTER_PORT), got none within 1 s",
+                          self.ends([process], 1)[0])
 
     def torchrun(self, run, *arguments):
         return [TORCHRUN, "--no-python", f"--master-port={free_port()}", *arguments, *self.command(run, "--resume")]
@@ -306,9 +327,9 @@ class Ranks(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 8)
 
     def test_bad_numbers_are_refused(self):
-        self.assertIn("train.batch_size: expected a row for each group", self.train("few", "--ranks=3", "--train.batch_size=2", code=1))
+        self.assertIn("train.batch_size: expected a row for each group", self.train("few", "--ranks=3", "--train.batch_size=2", code=2))
         self.assertIn("train.sequence_ranks: expected a divisor of 3 ranks",
-                      self.train("few", "--ranks=3", "--train.sequence_ranks=2", code=1))
+                      self.train("few", "--ranks=3", "--train.sequence_ranks=2", code=2))
         self.assertIn("--train.sequence_ranks: expected a divisor of train.sequence_length = 48",
                       self.train("few", "--train.sequence_ranks=5", code=2))
         self.assertIn("softmax", self.train("few", "--train.sequence_ranks=2", "--model.attention=softmax", code=2))

@@ -76,8 +76,8 @@ std::optional<RankEnvironment> rank_environment(const Lookup& lookup) {
     result.local_count = variables.number(names.local_count, 1, kMost, 1);
     result.port = static_cast<uint16_t>(variables.number("MASTER_PORT", 1, 65535, kPort));
     const std::string slurm = first_host(variables.text("SLURM_STEP_NODELIST"));
-    if (variables.has("MASTER_ADDR")) {
-      result.address = variables.text("MASTER_ADDR");
+    if (const std::string address = variables.text("MASTER_ADDR"); !address.empty()) {
+      result.address = address;
     } else if (std::string_view(names.rank) == "SLURM_PROCID" && !slurm.empty()) {
       result.address = slurm;
     } else if (result.local_count != result.count) {

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <future>
 #include <sstream>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -49,16 +51,28 @@ c10::intrusive_ptr<c10d::Store> open_store(const RankEnvironment& environment, m
     options.masterListenFd = environment.listener;
     options.useLibUV = false;
   }
+  using Store = c10::intrusive_ptr<c10d::Store>;
+  // A thread of its own, since it waits for ever where something takes the connection and says nothing.
+  std::packaged_task<Store()> opening([address = environment.address, options]() -> Store {
+    return c10::make_intrusive<c10d::TCPStore>(address, options);
+  });
+  std::future<Store> store = opening.get_future();
+  std::thread(std::move(opening)).detach();
   try {
-    return c10::make_intrusive<c10d::TCPStore>(environment.address, options);
+    if (store.wait_for(timeout) == std::future_status::ready) return store.get();
   } catch (const std::exception& error) {
     const std::string what = error.what();
     if (options.isServer)
       throw RankError(store_name(environment) + ": cannot listen: " + what.substr(0, what.find('\n')));
-    throw RankError(store_name(environment) + ": rank " + std::to_string(environment.rank) +
-                    " expected rank 0 to answer there (MASTER_ADDR, MASTER_PORT), got none within " +
-                    seconds(timeout));
   }
+  const char* who = environment.has_agent_store ? "the launcher" : options.isServer ? "itself" : "rank 0";
+  throw RankError(store_name(environment) + ": rank " + std::to_string(environment.rank) + " expected " +
+                  who + " to answer there (MASTER_ADDR, MASTER_PORT), got none within " + seconds(timeout));
+}
+
+/// c10d also logs what it throws, with stack traces.
+void silence_log() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
 }
 
 }  // namespace
@@ -96,7 +110,9 @@ std::string RankGroup::broadcast(std::string bytes) {
 }
 
 Ranks::Ranks(const RankEnvironment& environment, milliseconds timeout)
-    : environment_(environment), timeout_(timeout), server_(open_store(environment, timeout)) {
+    : environment_(environment), timeout_(timeout) {
+  silence_log();
+  server_ = open_store(environment, timeout);
   // A launcher's store outlives the attempts.
   const auto of_attempt = [&](c10::intrusive_ptr<c10d::Store> store) {
     return c10::make_intrusive<c10d::PrefixStore>("cosformer/" + std::to_string(environment.attempt),
@@ -119,10 +135,9 @@ Ranks::~Ranks() {
   }
   watch_.reset();
   try {
-    store_->add("left", 1);
     // The store is gone for all when rank 0 ends.
     const auto end = std::chrono::steady_clock::now() + timeout_;
-    while (is_first() && !environment_.has_agent_store && store_->add("left", 0) < count() &&
+    while (is_first() && !environment_.has_agent_store && !Watch::all_ended(*store_, hosts_.size()) &&
            std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(milliseconds(10));
   } catch (const std::exception&) {

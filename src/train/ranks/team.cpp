@@ -1,26 +1,9 @@
 #include "train/ranks/team.h"
 
 namespace cosformer::train {
-namespace {
-
-void check(const Recipe& recipe, int64_t count) {
-  const TrainRecipe& train = recipe.train;
-  const auto refuse = [](const std::string& key, const std::string& expected, int64_t got) {
-    throw RecipeError(key + ": expected " + expected + ", got " + std::to_string(got));
-  };
-  const std::string ranks = std::to_string(count) + " rank" + (count == 1 ? "" : "s");
-  if (count % train.sequence_ranks != 0)
-    refuse("train.sequence_ranks", "a divisor of " + ranks, train.sequence_ranks);
-  const int64_t groups = count / train.sequence_ranks;
-  if (train.batch_size < groups)
-    refuse("train.batch_size", "a row for each group of ranks, at least " + std::to_string(groups),
-           train.batch_size);
-}
-
-}  // namespace
 
 Team::Team(const Recipe& recipe, const std::optional<RankEnvironment>& environment) {
-  check(recipe, environment ? environment->count : 1);
+  check_ranks(recipe, environment ? environment->count : 1);
   if (!environment) return;
   ranks_ = std::make_unique<Ranks>(*environment, std::chrono::seconds(recipe.train.rank_timeout));
   const int64_t stretches = recipe.train.sequence_ranks;

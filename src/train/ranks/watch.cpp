@@ -23,6 +23,12 @@ std::string text(const std::vector<uint8_t>& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
+std::vector<std::string> keys_of(std::size_t ranks) {
+  std::vector<std::string> keys;
+  for (std::size_t rank = 0; rank < ranks; ++rank) keys.push_back(key(rank));
+  return keys;
+}
+
 std::string step_of(const std::string& beat) {
   const std::size_t space = beat.find(' ');
   return space == std::string::npos ? "0" : beat.substr(space + 1);
@@ -57,8 +63,7 @@ Watch::~Watch() {
 }
 
 void Watch::beat(const std::shared_ptr<Shared>& shared, const c10::intrusive_ptr<c10d::Store>& store) {
-  std::vector<std::string> keys;
-  for (std::size_t rank = 0; rank < shared->hosts.size(); ++rank) keys.push_back(key(rank));
+  const std::vector<std::string> keys = keys_of(shared->hosts.size());
   const auto write = [&](const std::string& value) {
     store->set(keys[static_cast<std::size_t>(shared->rank)], value);
   };
@@ -172,6 +177,13 @@ void Watch::explain(const std::string& error) {
 bool Watch::failed() const {
   const std::unique_lock lock(shared_->mutex);
   return shared_->failure.has_value();
+}
+
+bool Watch::all_ended(c10d::Store& store, std::size_t ranks) {
+  return std::ranges::all_of(store.multiGet(keys_of(ranks)), [](const std::vector<uint8_t>& bytes) {
+    const std::string beat = text(bytes);
+    return beat == kLeft || beat.starts_with(kGone);
+  });
 }
 
 void Watch::give_up(const std::string& reason) {

@@ -43,6 +43,8 @@ class Watch {
   [[noreturn]] void explain(const std::string& error);
 
   bool failed() const;
+  /// Whether each rank has written its last beat: it waits for no other any more.
+  static bool all_ended(c10d::Store& store, std::size_t ranks);
 
  private:
   struct Seen {

@@ -91,6 +91,9 @@ TEST(RankEnvironment, NamesWhatIsWrong) {
   EXPECT_EQ(message("MASTER_PORT", "70000"),
             "MASTER_PORT: expected an integer from 1 to 65535, got \"70000\"");
   EXPECT_EQ(message("LOCAL_WORLD_SIZE", "1"), "MASTER_ADDR: expected the address of rank 0's host, got none");
+  const Variables nowhere = {{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", ""}};
+  EXPECT_EQ(test::message_of<RankError>([&] { read(nowhere); }),
+            "MASTER_ADDR: expected the address of rank 0's host, got none");
 }
 
 }  // namespace
