@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "kernels/reference/definition.h"
+#include "kernels/under_test.h"
 
 namespace cosformer::test {
 namespace {
@@ -313,11 +314,11 @@ Results run_plain(const Case& c, const Inputs<float>& inputs) {
 template <class T>
 Results run_kernels(const Case& c, const Inputs<T>& inputs, const Execution& execution) {
   return run<T>(
-      c, inputs, [&](const auto& a) { attention_forward(a, execution); },
+      c, inputs, [&](const auto& a) { under_test::attention_forward(a, execution); },
       [&](const auto& a) {
         Execution backward = execution;
         if (backward.form == Form::recurrent) backward.form = Form::automatic;
-        attention_backward(a, backward);
+        under_test::attention_backward(a, backward);
       });
 }
 template Results run_kernels(const Case&, const Inputs<float>&, const Execution&);

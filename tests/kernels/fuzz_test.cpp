@@ -1,18 +1,18 @@
 // Random shapes, strides, masks, dtypes, options, instruction sets and threads against the reference.
-// COSFORMER_FUZZ_CASES sets how many (8,000; 2,000 under sanitizers), COSFORMER_FUZZ_SEED where they begin.
+// COSFORMER_FUZZ_CASES sets how many, COSFORMER_FUZZ_SEED where they begin.
 
 #include <gtest/gtest.h>
 
 #include "kernels/random_case.h"
+#include "kernels/under_test.h"
 #include "support/environment.h"
-#include "support/sanitized.h"
 
 namespace cosformer::test {
 namespace {
 
 TEST(Fuzz, EveryRandomCaseEqualsReference) {
   const uint64_t first = number_from("COSFORMER_FUZZ_SEED", 1);
-  const uint64_t cases = number_from("COSFORMER_FUZZ_CASES", kSanitized ? 2000 : 8000);
+  const uint64_t cases = number_from("COSFORMER_FUZZ_CASES", under_test::fuzz_cases());
   for (uint64_t seed = first; seed < first + cases; ++seed) {
     const RandomRun run = draw_run(seed);
     if (check_run(run).empty()) continue;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/attention_case.h"
+#include "kernels/under_test.h"
 
 namespace cosformer::test {
 namespace {
@@ -22,8 +23,8 @@ TEST(Properties, ThreadsNeverChangeBits) {
     Case c = causal_case(200, 64, 96);
     c.options.causal = causal;
     const Inputs<float> in(c, false);
-    for (const Isa isa : available_isas()) {
-      for (const Form form : {Form::quadratic, Form::chunked}) {
+    for (const Isa isa : under_test::isas()) {
+      for (const Form form : under_test::forms({Form::quadratic, Form::chunked})) {
         const Results one =
             run_kernels(c, in, {.isa = isa, .form = form, .parallel = serial_for, .width = 1});
         for (const int width : {2, 3, 8, 64}) {
@@ -49,8 +50,8 @@ TEST(Properties, StridesNeverChangeBits) {
 
 TEST(Properties, FutureNeverReachesThePast) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const Isa isa : available_isas()) {
-    for (const Form form : {Form::quadratic, Form::chunked, Form::recurrent}) {
+  for (const Isa isa : under_test::isas()) {
+    for (const Form form : under_test::forms({Form::quadratic, Form::chunked, Form::recurrent})) {
       const Case c = causal_case(70, 16, 33, 1);
       Inputs<float> in(c, false);
       const Execution execution{.isa = isa, .form = form};
@@ -83,7 +84,7 @@ TEST(Properties, FutureNeverReachesThePast) {
 }
 
 TEST(Properties, GradientOfARowReachesItsPastAlone) {
-  for (const Form form : {Form::quadratic, Form::chunked}) {
+  for (const Form form : under_test::forms({Form::quadratic, Form::chunked})) {
     const Case c = causal_case(50, 8, 8, 1);
     Inputs<float> in(c, false);
     in.d_output.fill([] { return 0.0F; });
@@ -206,7 +207,7 @@ void copy_tokens(Tensor<float>& to, const TestRows& to_rows, const Tensor<float>
 TEST(Properties, PaddingNeverChangesBits) {
   // The same sequences: on the right, on the left, packed, and each alone without padding.
   for (const bool causal : {true, false}) {
-    for (const Isa isa : available_isas()) {
+    for (const Isa isa : under_test::isas()) {
       Case c = causal_case(90, 24, 40, 4);
       c.shape.B = 3;
       c.shape.G = 2;

@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "kernels/under_test.h"
+
 namespace cosformer::test {
 namespace {
 
@@ -57,7 +59,7 @@ RandomRun draw_run(uint64_t seed, int64_t large_one_in) {
   c.decay = chance(3);
   c.position = chance(2) ? 0 : below(50);
   c.ties = chance(5);
-  const auto isas = available_isas();
+  const auto isas = under_test::isas();
   run.isa = isas[static_cast<size_t>(below(static_cast<int64_t>(isas.size())))];
   run.form = static_cast<Form>(below(4));
   run.width = static_cast<int>(1 + below(5));

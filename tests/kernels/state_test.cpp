@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/attention_case.h"
+#include "kernels/under_test.h"
 
 namespace cosformer::test {
 namespace {
@@ -92,9 +93,10 @@ StateResults run_state_reference(const Case& c, const Inputs<double>& in) {
 template <class T>
 StateResults run_state_kernels(const Case& c, const Inputs<T>& in, const Execution& e) {
   return run(
-      c, in, [&](const auto& a) { attention_state(a, e); },
-      [&](const auto& a) { attention_state_backward(a, e); }, [&](const auto& a) { attention_read(a, e); },
-      [&](const auto& a) { attention_read_backward(a, e); });
+      c, in, [&](const auto& a) { under_test::attention_state(a, e); },
+      [&](const auto& a) { under_test::attention_state_backward(a, e); },
+      [&](const auto& a) { under_test::attention_read(a, e); },
+      [&](const auto& a) { under_test::attention_read_backward(a, e); });
 }
 
 /// Largest error relative to the largest value: each result is a sum of at most a few hundred terms of that
@@ -135,7 +137,7 @@ TEST(State, EqualsReference) {
           c.position = 2;
           const Inputs<double> exact(c, true);
           const StateResults expected = run_state_reference(c, exact);
-          for (const Isa isa : available_isas()) {
+          for (const Isa isa : under_test::isas()) {
             const Execution execution{.isa = isa, .width = 3};
             const std::string what = std::string(name(isa)) + " " + c.describe();
             expect_close(run_state_kernels(c, Inputs<float>(c, true), execution), expected, 64 * kEpsilon,
@@ -157,25 +159,25 @@ TEST(State, ReadingTheStateOfKeysIsCrossAttention) {
   const Inputs<float> in(c, false);
   std::vector<float> S(in.S.size()), z(in.z.size());
   Tensor<float> read(2, 40, 4, 16), attended(2, 40, 4, 16);
-  attention_state(AttentionState<float>{.shape = in.shape,
-                                        .options = c.options,
-                                        .key = in.key.view(),
-                                        .value = in.value.view(),
-                                        .S = S.data(),
-                                        .z = z.data()});
-  attention_read(AttentionRead<float>{.shape = in.shape,
-                                      .options = c.options,
-                                      .query = in.query.view(),
-                                      .S = S.data(),
-                                      .z = z.data(),
-                                      .output = read.view()});
-  attention_forward(AttentionForward<float>{.shape = in.shape,
-                                            .options = c.options,
-                                            .query = in.query.view(),
-                                            .key = in.key.view(),
-                                            .value = in.value.view(),
-                                            .output = attended.view()},
-                    {.form = Form::chunked});
+  under_test::attention_state(AttentionState<float>{.shape = in.shape,
+                                                    .options = c.options,
+                                                    .key = in.key.view(),
+                                                    .value = in.value.view(),
+                                                    .S = S.data(),
+                                                    .z = z.data()});
+  under_test::attention_read(AttentionRead<float>{.shape = in.shape,
+                                                  .options = c.options,
+                                                  .query = in.query.view(),
+                                                  .S = S.data(),
+                                                  .z = z.data(),
+                                                  .output = read.view()});
+  under_test::attention_forward(AttentionForward<float>{.shape = in.shape,
+                                                        .options = c.options,
+                                                        .query = in.query.view(),
+                                                        .key = in.key.view(),
+                                                        .value = in.value.view(),
+                                                        .output = attended.view()},
+                                {.form = Form::chunked});
   EXPECT_EQ(read.values(), attended.values());
 }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/attention_case.h"
-#include "support/sanitized.h"
+#include "kernels/under_test.h"
 
 namespace cosformer::test {
 namespace {
@@ -15,8 +15,9 @@ void compare_all_forms(const Case& c) {
   const Results expected = run_reference(c, exact);
   const Results scale = rounding_scale(c, exact, expected);
   const Results plain = run_plain(c, rounded);
-  for (const Isa isa : available_isas()) {
-    for (const Form form : {Form::quadratic, Form::chunked, Form::automatic, Form::recurrent}) {
+  for (const Isa isa : under_test::isas()) {
+    for (const Form form :
+         under_test::forms({Form::quadratic, Form::chunked, Form::automatic, Form::recurrent})) {
       if (form == Form::recurrent && !c.options.causal) continue;
       const Execution execution{.isa = isa, .form = form, .width = 2};
       const std::string what =
@@ -99,7 +100,7 @@ TEST_P(Lengths, PaddedGroupsEqualReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(T, Lengths, testing::Values(0, 1, 15, 16, 17, 65, kSanitized ? 49 : 130));
+INSTANTIATE_TEST_SUITE_P(T, Lengths, testing::ValuesIn(under_test::lengths()));
 
 TEST(Sweep, LongCausalEqualsReference) {
   Case c;

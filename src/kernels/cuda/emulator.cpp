@@ -43,7 +43,6 @@ enum class State { runs, waits_for_warp, waits_for_block, ended };
 
 struct Fiber {
   static constexpr size_t kStackBytes = 64 * 1024;
-  Lane lane;
   State state = State::runs;
   void* stack_end = nullptr;
   std::vector<Copy> copies;
@@ -52,6 +51,7 @@ struct Fiber {
 
 struct Block {
   std::vector<Fiber> fibers{static_cast<size_t>(kThreads)};
+  std::vector<Lane> lanes{static_cast<size_t>(kThreads)};
   std::vector<char> memory;
   char* aligned = nullptr;
   int64_t index = 0;
@@ -74,8 +74,7 @@ void begin_thread() {
   give_way(State::ended);
 }
 
-void prepare(Fiber& fiber, int index) {
-  fiber.lane = {index, nullptr};
+void prepare(Fiber& fiber) {
   fiber.state = State::runs;
   fiber.copies.clear();
   auto end = reinterpret_cast<uintptr_t>(fiber.stack.get() + Fiber::kStackBytes) & ~uintptr_t{15};
@@ -86,17 +85,22 @@ void prepare(Fiber& fiber, int index) {
   fiber.stack_end = top;
 }
 
-/// Lets threads [first, last) run until each waits for `state` or more, in a random order.
-void run_until_waiting(Block& block, int first, int last) {
-  std::vector<int> order;
-  for (int t = first; t < last; ++t) order.push_back(t);
-  std::shuffle(order.begin(), order.end(), block.engine);
-  for (const int t : order) {
-    Fiber& fiber = block.fibers[static_cast<size_t>(t)];
-    if (fiber.state != State::runs) continue;
+/// Calls visit(i) for each i below a power of 2, in one of many orders.
+template <class Visit>
+void in_some_order(int n, std::mt19937& engine, const Visit& visit) {
+  const auto drawn = static_cast<int>(engine() >> 1);
+  const int first = drawn % n, step = 2 * (drawn / n % n) + 1;
+  for (int k = 0; k < n; ++k) visit((first + k * step) % n);
+}
+
+/// Lets a warp's threads run until each waits.
+void run_until_waiting(Block& block, int first) {
+  in_some_order(32, block.engine, [&](int lane) {
+    Fiber& fiber = block.fibers[static_cast<size_t>(first + lane)];
+    if (fiber.state != State::runs) return;
     block.running = &fiber;
     cosformer_switch_stacks(&block.scheduler, fiber.stack_end);
-  }
+  });
 }
 
 bool all(const Block& block, int first, int last, State state) {
@@ -111,19 +115,21 @@ void release(Block& block, int first, int last) {
 }
 
 void run_block(Block& block) {
-  for (int t = 0; t < kThreads; ++t) prepare(block.fibers[static_cast<size_t>(t)], t);
+  for (int t = 0; t < kThreads; ++t) {
+    prepare(block.fibers[static_cast<size_t>(t)]);
+    block.lanes[static_cast<size_t>(t)].index = t;
+    block.lanes[static_cast<size_t>(t)].turn = 0;
+  }
   std::fill(block.memory.begin(), block.memory.end(), '\xFF');
   while (!all(block, 0, kThreads, State::ended)) {
-    std::vector<int> warps;
-    for (int w = 0; w < kWarps; ++w) warps.push_back(w * 32);
-    std::shuffle(warps.begin(), warps.end(), block.engine);
-    for (const int first : warps) {
-      for (run_until_waiting(block, first, first + 32);
-           all(block, first, first + 32, State::waits_for_warp);) {
+    in_some_order(kWarps, block.engine, [&](int warp) {
+      const int first = warp * 32;
+      run_until_waiting(block, first);
+      while (all(block, first, first + 32, State::waits_for_warp)) {
         release(block, first, first + 32);
-        run_until_waiting(block, first, first + 32);
+        run_until_waiting(block, first);
       }
-    }
+    });
     const bool stuck = std::any_of(block.fibers.begin(), block.fibers.end(),
                                    [](const Fiber& f) { return f.state == State::waits_for_warp; });
     if (stuck) std::abort();  // lanes of a warp that wait for different things: undefined on a GPU too
@@ -134,10 +140,10 @@ void run_block(Block& block) {
 }  // namespace
 
 Lane& self() {
-  return the_block->running->lane;
+  return the_block->lanes[static_cast<size_t>(the_block->running - the_block->fibers.data())];
 }
 const Lane& lane_of_warp(int lane) {
-  return the_block->fibers[static_cast<size_t>(self().index / 32 * 32 + lane)].lane;
+  return the_block->lanes[static_cast<size_t>(self().index / 32 * 32 + lane)];
 }
 int64_t block_index() {
   return the_block->index;

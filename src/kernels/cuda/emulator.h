@@ -9,6 +9,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <type_traits>
 
 #include "cosformer/bfloat16.h"
 #include "cosformer/float16.h"
@@ -23,8 +24,10 @@ inline constexpr int kWarps = kThreads / 32;
 namespace emulator {
 
 struct Lane {
+  static constexpr size_t kOffered = 64;
   int index = 0;
-  const void* offered = nullptr;  ///< what a warp's other lanes may look at
+  int turn = 0;
+  alignas(16) char offered[2][kOffered];  ///< what a warp's other lanes may look at, in turns
 };
 
 /// The thread that runs, and its block.
@@ -42,14 +45,16 @@ void finish_copies();
 /// Runs every block, one after another.
 void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread);
 
-/// Each lane's result from what all lanes offer.
+/// Each lane's result from what all lanes offer. One barrier is enough: who offers for the second time after
+/// this has met all lanes in between.
 template <class T, class F>
 auto exchange(const T& mine, F&& result) {
-  self().offered = &mine;
+  static_assert(sizeof(T) <= Lane::kOffered && std::is_trivially_copyable_v<T>);
+  const int turn = self().turn ^= 1;
+  std::memcpy(self().offered[turn], &mine, sizeof mine);
   warp_barrier();
-  const auto r = result([](int l) -> const T& { return *static_cast<const T*>(lane_of_warp(l).offered); });
-  warp_barrier();
-  return r;
+  const Lane* lanes = &lane_of_warp(0);
+  return result([=](int l) -> const T& { return *reinterpret_cast<const T*>(lanes[l].offered[turn]); });
 }
 
 }  // namespace emulator
@@ -153,26 +158,35 @@ float half_of(uint32_t pair, int e) {
 template <class T>
 void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, T) {
   struct Operands {
-    uint32_t a[4], b[2];
+    float a[4][2], b[2][2];
   };
-  Operands mine{{a[0], a[1], a[2], a[3]}, {b0, b1}};
+  Operands mine;
+  for (int e = 0; e < 2; ++e) {
+    for (int r = 0; r < 4; ++r) mine.a[r][e] = half_of<T>(a[r], e);
+    mine.b[0][e] = half_of<T>(b0, e);
+    mine.b[1][e] = half_of<T>(b1, e);
+  }
   const int l = thread() % 32;
   struct Four {
     float at[4];
   };
   const auto result = emulator::exchange(mine, [&](const auto& of) {
-    Four four;
-    for (int i = 0; i < 4; ++i) {
-      const int row = l / 4, column = 2 * (l % 4) + i % 2;
-      double total = sum[i];
-      for (int k = 0; k < 16; ++k) {
-        const int quarter = k % 8 / 2, half = k / 8;
-        const float left = half_of<T>(of(4 * row + quarter).a[2 * half + i / 2], k % 2);
-        const float right = half_of<T>(of(4 * column + quarter).b[half], k % 2);
-        total += static_cast<double>(left) * static_cast<double>(right);
+    double totals[4] = {sum[0], sum[1], sum[2], sum[3]};
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const auto& left = of(l / 4 * 4 + quarter).a;
+      const auto& right = of(l % 4 * 8 + quarter).b;
+      const auto& next_right = of(l % 4 * 8 + 4 + quarter).b;
+      for (int half = 0; half < 2; ++half) {
+        for (int e = 0; e < 2; ++e) {
+          for (int i = 0; i < 4; ++i) {
+            totals[i] += static_cast<double>(left[2 * half + i / 2][e]) *
+                         static_cast<double>((i % 2 == 0 ? right : next_right)[half][e]);
+          }
+        }
       }
-      four.at[i] = static_cast<float>(total);
     }
+    Four four;
+    for (int i = 0; i < 4; ++i) four.at[i] = static_cast<float>(totals[i]);
     return four;
   });
   std::memcpy(sum, result.at, sizeof result.at);
@@ -187,7 +201,7 @@ uint32_t at_least(uint32_t pair, uint32_t floors, T) {
                      at_least(half_of<T>(pair, 1), half_of<T>(floors, 1)), T{});
 }
 inline float fused(float x, float y, float z) {
-  return std::fma(x, y, z);
+  return static_cast<float>(static_cast<double>(x) * static_cast<double>(y) + static_cast<double>(z));
 }
 inline void cos_sin_of_pi(double x, float& cosine, float& sine) {
   cosine = static_cast<float>(std::cos(x * 3.141592653589793));

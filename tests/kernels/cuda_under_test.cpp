@@ -1,0 +1,84 @@
+#include <list>
+
+#include "cosformer/cuda.h"
+#include "kernels/device_copy.h"
+#include "kernels/under_test.h"
+
+namespace cosformer::test::under_test {
+namespace {
+
+/// Calls a function of the GPU's with copies of the arguments in its memory and scratch memory that begins as
+/// NaN.
+template <class Args, class Function>
+void call(const Args& args, const Execution& execution, const Function& function) {
+  DeviceCopies copies;
+  const Args there = copy_to_device(args, copies);
+  const int width = execution.width == 1 ? 1 : 1000;
+  function(there,
+           cuda::Execution{.scratch = [&](size_t bytes) { return copies.scratch(bytes); }, .width = width});
+  copies.bring_back();
+}
+
+}  // namespace
+
+std::vector<Isa> isas() {
+  return {Isa::avx512_bf16};
+}
+std::vector<Form> forms(const std::vector<Form>&) {
+  return {Form::chunked};
+}
+std::vector<int64_t> lengths() {
+  if (kDeviceIsEmulated) return {0, 1, 33, 64, 130};
+  return {0, 1, 31, 32, 33, 63, 64, 65, 130, 300};
+}
+bool values_are_checked() {
+  return false;
+}
+uint64_t fuzz_cases() {
+  return kDeviceIsEmulated ? 60 : 2000;
+}
+
+void attention_forward(const AttentionForward<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_forward(a, e); });
+}
+void attention_forward(const AttentionForward<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_forward(a, e); });
+}
+void attention_backward(const AttentionBackward<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_backward(a, e); });
+}
+void attention_backward(const AttentionBackward<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_backward(a, e); });
+}
+void attention_step(const AttentionStep<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_step(a, e); });
+}
+void attention_step(const AttentionStep<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_step(a, e); });
+}
+void attention_state(const AttentionState<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_state(a, e); });
+}
+void attention_state(const AttentionState<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_state(a, e); });
+}
+void attention_state_backward(const AttentionStateBackward<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_state_backward(a, e); });
+}
+void attention_state_backward(const AttentionStateBackward<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_state_backward(a, e); });
+}
+void attention_read(const AttentionRead<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_read(a, e); });
+}
+void attention_read(const AttentionRead<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_read(a, e); });
+}
+void attention_read_backward(const AttentionReadBackward<float>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_read_backward(a, e); });
+}
+void attention_read_backward(const AttentionReadBackward<bfloat16>& args, const Execution& execution) {
+  call(args, execution, [](const auto& a, const auto& e) { cuda::attention_read_backward(a, e); });
+}
+
+}  // namespace cosformer::test::under_test
