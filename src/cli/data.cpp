@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/checks.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
@@ -25,8 +26,6 @@ struct CorpusFlags {
 };
 
 void run_corpus(const CorpusFlags& flags) {
-  if (flags.source.empty()) throw UsageError("source: expected a file or a folder, got an empty name");
-  if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
   const data::Corpus corpus = data::write_corpus(flags.source, flags.output);
   const auto& left_out = corpus.source.left_out;
   for (std::size_t i = 0; i < std::min(left_out.size(), kMostNamed); ++i) {
@@ -47,9 +46,12 @@ void run_corpus(const CorpusFlags& flags) {
 void add_corpus(CLI::App& data) {
   auto* verb = data.add_subcommand("corpus", "split text into a training and a validation part");
   auto flags = std::make_shared<CorpusFlags>();
-  verb->add_option("source", flags->source, "file, or folder that is read with all below it")->required();
+  verb->add_option("source", flags->source, "file, or folder that is read with all below it")
+      ->required()
+      ->check(named("a file or a folder"));
   verb->add_option("--output", flags->output, "folder to write: train.txt, valid.txt, corpus.json")
-      ->required();
+      ->required()
+      ->check(named("a folder"));
   verb->callback([flags] { run_corpus(*flags); });
 }
 
@@ -61,8 +63,10 @@ struct ShardFlags {
 };
 
 void run_shard(const ShardFlags& flags) {
-  if (flags.source.empty()) throw UsageError("source: expected a folder, got an empty name");
-  if (flags.output.empty()) throw UsageError("--output: expected a folder, got an empty name");
+  for (auto split = flags.splits.begin(); split != flags.splits.end(); ++split) {
+    if (std::find(flags.splits.begin(), split, *split) != split)
+      throw UsageError("--split: expected each split once, got " + *split + " twice");
+  }
   data::ShardRequest request = {flags.source, data::parse_format(flags.format), flags.splits,
                                 flags.shard_tokens};
   if (request.splits.empty()) request.splits = data::splits_of_text(request.source, request.format);
@@ -85,10 +89,13 @@ void run_shard(const ShardFlags& flags) {
 void add_shard(CLI::App& data) {
   auto* verb = data.add_subcommand("shard", "make token shards of a text, for data.format = shards");
   auto flags = std::make_shared<ShardFlags>();
-  verb->add_option("source", flags->source, "folder of the text, as data.path is for the format")->required();
+  verb->add_option("source", flags->source, "folder of the text, as data.path is for the format")
+      ->required()
+      ->check(named("a folder"));
   verb->add_option("--output", flags->output,
                    "folder to write; one with shards of the same text is gone on with")
-      ->required();
+      ->required()
+      ->check(named("a folder"));
   verb->add_option("--format", flags->format, "bytes or wikitext")
       ->check(CLI::IsMember({"bytes", "wikitext"}))
       ->capture_default_str();

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/describe_cpu.h"
 #include "cli/describe_ranks.h"
 #include "cli/recipe_overrides.h"
@@ -151,14 +153,16 @@ void add_describe(CLI::App& app) {
   auto* ranks = verb->add_option("--ranks", flags->ranks, "also what a step costs on so many processes");
   ranks->check(CLI::Range(int64_t{1}, int64_t{1} << 20))->excludes("--cpu");
   auto* link = verb->add_option("--link", flags->link, "GB a second that a process sends while it receives");
-  link->check(CLI::PositiveNumber);
+  const CLI::Validator positive =
+      number(std::numeric_limits<double>::min(), std::numeric_limits<double>::max(), "a number > 0");
+  link->check(positive)->needs(ranks);
   ranks->needs(link);
   verb->add_option("--rate", flags->rate,
                    "GFLOP a second of a process in training; measured here, for seconds, unless given")
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->needs(ranks);
   verb->add_option("--latency", flags->latency, "microseconds a message between processes")
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->needs(ranks)
       ->capture_default_str();
   verb->allow_extras();

@@ -31,7 +31,7 @@ void run(const Flags& flags) {
   const train::Recipe recipe = train::read_run_recipe(folder);
   torch::set_num_threads(static_cast<int>(recipe.threads));
   const data::Format format = data::parse_format(recipe.data.format);
-  const auto tokenizer = data::Tokenizer::load(folder, format);
+  const auto tokenizer = data::Tokenizer::load(folder, format, model->config().vocabulary_size);
   const std::string path = flags.data_path.empty() ? recipe.data.path : flags.data_path;
   const int64_t length = flags.sequence_length > 0 ? flags.sequence_length : recipe.train.sequence_length;
   const data::Sequences sequences(data::read_split(path, format, flags.split, tokenizer, 2), length);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <thread>
 
+#include "cli/checks.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "cli/weights_flag.h"
@@ -25,26 +26,14 @@ struct Flags {
   nn::GenerationOptions options;
 };
 
-/// What is no number at all, CLI11 refuses itself.
-CLI::Validator number(double least, double most, const std::string& expected) {
-  return {[=](const std::string& text) {
-            double value = least;
-            const bool is_number = CLI::detail::lexical_cast(text, value);
-            return !is_number || (value >= least && value <= most) ? std::string()
-                                                                   : "expected " + expected + ", got " + text;
-          },
-          ""};
-}
-
-const CLI::Validator kNotNegative = number(0, 9e15, "an integer >= 0");
-
 void run(const Flags& flags) {
   if (flags.prompt.empty()) throw UsageError("--prompt: expected text, got none");
   const std::filesystem::path folder = flags.folder;
   nn::LanguageModel model = nn::load_model(folder, which_weights(flags.weights));
   const train::Recipe recipe = train::read_run_recipe(folder);
   torch::set_num_threads(static_cast<int>(recipe.threads));
-  const auto tokenizer = data::Tokenizer::load(folder, data::parse_format(recipe.data.format));
+  const auto tokenizer =
+      data::Tokenizer::load(folder, data::parse_format(recipe.data.format), model->config().vocabulary_size);
   const std::vector<int64_t> prompt = tokenizer.encode(flags.prompt);
   std::optional<int64_t> before;
   if (!prompt.empty()) before = prompt.back();
@@ -64,12 +53,12 @@ void add_generate(CLI::App& app) {
   nn::SamplingOptions& sampling = options.sampling;
   verb->add_option("model", flags->folder, "folder of a run")->required();
   verb->add_option("--prompt", flags->prompt, "the text to continue")->required();
-  verb->add_option("--tokens", options.tokens, "how many to add")->check(kNotNegative)->capture_default_str();
+  verb->add_option("--tokens", options.tokens, "how many to add")->check(count(0))->capture_default_str();
   verb->add_option("--temperature", sampling.temperature, "divides the logits; 0 = the likeliest token")
       ->check(number(0, std::numeric_limits<double>::max(), "a number >= 0"))
       ->capture_default_str();
   verb->add_option("--top_k", sampling.top_k, "draw from the k likeliest tokens alone; 0 = from all")
-      ->check(kNotNegative)
+      ->check(count(0))
       ->capture_default_str();
   verb->add_option("--top_p", sampling.top_p,
                    "draw from the fewest likeliest tokens whose probabilities reach this sum")

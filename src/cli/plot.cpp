@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/run_curves.h"
-#include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "io/atomic_file.h"
 
@@ -29,9 +29,12 @@ void add_plot(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("runs", flags->runs,
                    "folders of runs; those whose recipes differ in seed alone are one curve with a band")
-      ->required();
+      ->required()
+      ->check(named("a folder"));
   verb->add_option("--output", flags->output, "file to write")->capture_default_str();
-  verb->add_option("--split", flags->split, "train, valid or test")->capture_default_str();
+  verb->add_option("--split", flags->split, "train, valid or test")
+      ->check(CLI::IsMember({"train", "valid", "test"}))
+      ->capture_default_str();
   verb->add_option("--metric", flags->metric, "key of metrics.jsonl")->capture_default_str();
   verb->callback([flags] { run(*flags); });
 }

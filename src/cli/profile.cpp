@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "bench/peak.h"
+#include "cli/checks.h"
 #include "cli/profile/recorder.h"
 #include "cli/profile/report.h"
 #include "cli/recipe_overrides.h"
 #include "cli/trial.h"
-#include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "io/atomic_file.h"
 
@@ -44,8 +44,6 @@ std::vector<PlacedEvent> recorded_steps(train::Trainer& trainer, int64_t steps) 
 }
 
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
-  if (flags.steps < 1)
-    throw UsageError("--steps: expected an integer >= 1, got " + std::to_string(flags.steps));
   Trial trial(train::read_recipe(flags.recipe, recipe_overrides(arguments)), flags.steps + 1);
   const train::Recipe& recipe = trial.recipe();
   timed_step(trial.trainer());
@@ -69,8 +67,9 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
 void add_profile(CLI::App& app) {
   auto* verb = app.add_subcommand("profile", "where the time of a training step goes");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("recipe", flags->recipe, "TOML file")->required();
+  verb->add_option("recipe", flags->recipe, "TOML file")->required()->check(named("a TOML file"));
   verb->add_option("--steps", flags->steps, "steps that are recorded, after one that is not")
+      ->check(count(1))
       ->capture_default_str();
   verb->add_option("--trace", flags->trace, "file for a trace that Perfetto and chrome://tracing open");
   verb->allow_extras();

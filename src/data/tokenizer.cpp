@@ -32,11 +32,17 @@ Tokenizer Tokenizer::of_data(const std::filesystem::path& folder, Format format)
   return Tokenizer(Vocabulary::of_text(io::MappedFile(split_file(folder, format, "train")).text()));
 }
 
-Tokenizer Tokenizer::load(const std::filesystem::path& folder, Format format) {
-  if (format == Format::kBytes) return {};
+Tokenizer Tokenizer::load(const std::filesystem::path& folder, Format format, int64_t vocabulary_size) {
   // The vocabulary alone tells which kind of shards it was.
-  if (format == Format::kShards && !std::filesystem::exists(folder / kVocabularyFile)) return {};
-  return Tokenizer(Vocabulary::load(folder));
+  const bool is_bytes = format == Format::kBytes ||
+                        (format == Format::kShards && !std::filesystem::exists(folder / kVocabularyFile));
+  Tokenizer tokenizer = is_bytes ? Tokenizer() : Tokenizer(Vocabulary::load(folder));
+  if (tokenizer.vocabulary_size() != vocabulary_size) {
+    throw FormatError(folder.string() + ": expected " + std::to_string(vocabulary_size) +
+                      " tokens, as the model has, got " + std::to_string(tokenizer.vocabulary_size()) +
+                      (is_bytes ? " of bytes" : std::string(" of ") + kVocabularyFile));
+  }
+  return tokenizer;
 }
 
 void Tokenizer::save(const std::filesystem::path& folder) const {

@@ -24,8 +24,8 @@ class Tokenizer {
   /// That of data in a folder; the words are those of its train split.
   /// @throws IoError
   static Tokenizer of_data(const std::filesystem::path& folder, Format format);
-  /// That of a model folder, as save() left it. @throws IoError, FormatError
-  static Tokenizer load(const std::filesystem::path& folder, Format format);
+  /// That of a model folder, as save() left it. @throws IoError; FormatError also if it has not this size
+  static Tokenizer load(const std::filesystem::path& folder, Format format, int64_t vocabulary_size);
   /// Bytes need no file.
   void save(const std::filesystem::path& folder) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
@@ -19,30 +20,41 @@ torch::Tensor copy(const std::vector<int64_t>& values, std::vector<int64_t> shap
 }
 
 /// @throws FormatError if there is none such
-std::vector<int64_t> numbers(const io::Safetensors& file, const std::string& name, const std::string& place) {
+std::vector<int64_t> numbers(const io::Safetensors& file, const std::string& name,
+                             const std::vector<int64_t>& shape, const std::string& place) {
   for (const io::TensorBytes& tensor : file.tensors()) {
-    if (tensor.name != name || tensor.dtype != "I64") continue;
+    if (tensor.name != name || tensor.dtype != "I64" || tensor.shape != shape) continue;
     std::vector<int64_t> values(tensor.bytes.size() / sizeof(int64_t));
     std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
     return values;
   }
-  throw FormatError(place + ": " + name + ": expected a tensor I64, got none");
+  std::ostringstream expected;
+  expected << at::IntArrayRef(shape);
+  throw FormatError(place + ": " + name + ": expected a tensor I64 " + expected.str() + ", got none");
+}
+
+/// @throws FormatError
+void check_tokens(const std::vector<int64_t>& tokens, int64_t vocabulary_size, bool may_lack,
+                  const std::string& place) {
+  for (const int64_t token : tokens) {
+    if ((token >= 0 && token < vocabulary_size) || (may_lack && token == data::kNoTarget)) continue;
+    throw FormatError(place + ": expected tokens from 0 to " + std::to_string(vocabulary_size - 1) +
+                      ", got " + std::to_string(token));
+  }
 }
 
 std::vector<data::Batch> batches_of(const io::Safetensors& file, const Recipe& recipe,
-                                    const std::string& place) {
+                                    int64_t vocabulary_size, const std::string& place) {
   std::vector<data::Batch> batches;
   for (int64_t i = 0; i < recipe.train.accumulation; ++i) {
+    const std::string inputs = "inputs." + std::to_string(i), targets = "targets." + std::to_string(i);
     data::Batch batch;
-    batch.inputs = numbers(file, "inputs." + std::to_string(i), place);
-    batch.targets = numbers(file, "targets." + std::to_string(i), place);
     batch.rows = recipe.train.batch_size;
-    batch.length = static_cast<int64_t>(batch.inputs.size()) / batch.rows;
-    const auto size = static_cast<std::size_t>(batch.rows * batch.length);
-    if (batch.inputs.size() != size || batch.targets.size() != size) {
-      throw FormatError(place + ": inputs." + std::to_string(i) + ": expected " + std::to_string(batch.rows) +
-                        " sequences, got " + std::to_string(batch.inputs.size()) + " tokens");
-    }
+    batch.length = recipe.train.sequence_length;
+    batch.inputs = numbers(file, inputs, {batch.rows, batch.length}, place);
+    batch.targets = numbers(file, targets, {batch.rows, batch.length}, place);
+    check_tokens(batch.inputs, vocabulary_size, false, place + ": " + inputs);
+    check_tokens(batch.targets, vocabulary_size, true, place + ": " + targets);
     batch.predicted = std::count_if(batch.targets.begin(), batch.targets.end(),
                                     [](int64_t t) { return t != data::kNoTarget; });
     batches.push_back(std::move(batch));
@@ -77,10 +89,11 @@ std::string replay(const std::filesystem::path& path) {
   const io::Safetensors file(path);
   const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
   const Recipe recipe = read_run_recipe(folder);
-  const int64_t step = numbers(file, "step", path.string()).at(0);
-  std::vector<data::Batch> batches = batches_of(file, recipe, path.string());
+  const nn::LanguageModelConfig config = nn::load_config(folder);
+  const int64_t step = numbers(file, "step", {1}, path.string()).front();
+  std::vector<data::Batch> batches = batches_of(file, recipe, config.vocabulary_size, path.string());
   set_up_libtorch(recipe);
-  nn::LanguageModel model(nn::load_config(folder));
+  nn::LanguageModel model(config);
   NamedTensors tensors;
   for (const auto& parameter : model->named_parameters())
     tensors.emplace_back("weights." + parameter.key(), parameter.value());

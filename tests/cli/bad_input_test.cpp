@@ -21,6 +21,11 @@ TEST_F(Verbs, CommandLinesThatAreWrongEndWith2) {
   expect_error(run({"train", recipe(), "--output", ""}), 2, "--output: expected a folder, got an empty name");
   expect_error(run({"train", path("data"), "--output", path("run")}), 2,
                "data: expected a TOML file, got a folder");
+  expect_error(train("run", {"--init", ""}), 2, "--init: expected a folder, got an empty name");
+  expect_error(train("run", {"--ranks=0"}), 2, "--ranks: Value 0 not in range 1 to 1024");
+  expect_error(train("run", {"--ranks=4"}), 2,
+               "train.batch_size: expected a row for each group of ranks, at least 4, got 3");
+  expect_error(run({"train", "--replay", path("step"), "--resume"}), 2, "--resume excludes --replay");
   expect_error(run({"evaluate", path("run"), "--weights=worst"}), 2, "worst");
   expect_error(run({"evaluate", path("run"), "--split=dev"}), 2, "dev");
   expect_error(run({"generate", path("run")}), 2, "--prompt is required");

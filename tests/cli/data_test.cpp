@@ -33,8 +33,8 @@ TEST_F(DataCorpus, TellsWrongUseFromWrongFiles) {
   EXPECT_THROW(run({"data"}), CLI::ParseError);
   EXPECT_THROW(run({"data", "corpus", "--output", output}), CLI::ParseError);
   EXPECT_THROW(run({"data", "corpus", folder_}), CLI::ParseError);
-  EXPECT_THROW(run({"data", "corpus", "", "--output", output}), UsageError);
-  EXPECT_THROW(run({"data", "corpus", folder_, "--output", ""}), UsageError);
+  EXPECT_THROW(run({"data", "corpus", "", "--output", output}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "corpus", folder_, "--output", ""}), CLI::ParseError);
   EXPECT_THROW(run({"data", "corpus", folder_ / "none", "--output", output}), IoError);
   EXPECT_THROW(run({"data", "corpus", write("empty", ""), "--output", output}), FormatError);
 }
@@ -57,8 +57,9 @@ TEST_F(DataCorpus, TellsWrongFlagsOfShardFromWrongFiles) {
   EXPECT_THROW(run({"data", "shard", text, "--output", output, "--shard_tokens", "0"}), CLI::ParseError);
   EXPECT_THROW(run({"data", "shard", text, "--output", output, "--workers", "0"}), CLI::ParseError);
   EXPECT_THROW(run({"data", "shard", text, "--output", output, "--split", "dev"}), CLI::ParseError);
-  EXPECT_THROW(run({"data", "shard", "", "--output", output}), UsageError);
-  EXPECT_THROW(run({"data", "shard", text, "--output", ""}), UsageError);
+  EXPECT_THROW(run({"data", "shard", "", "--output", output}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", ""}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "shard", text, "--output", output, "--split", "train,train"}), UsageError);
   EXPECT_THROW(run({"data", "shard", text, "--output", output, "--split", "test"}), IoError);
   EXPECT_THROW(run({"data", "shard", folder_ / "none", "--output", output}), IoError);
   EXPECT_FALSE(std::filesystem::exists(output));

@@ -1,11 +1,13 @@
 #include "cli/bench/metrics.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <fstream>
 
 #include "cosformer/error.h"
+#include "support/errors.h"
 
 namespace cosformer::cli {
 namespace {
@@ -44,6 +46,22 @@ TEST_F(Metrics, ForgivesAnUnfinishedLastLineOnly) {
   EXPECT_THROW(read_metric(run_, "valid", "loss"), FormatError);
   write("[1]\n");
   EXPECT_THROW(read_metric(run_, "valid", "loss"), FormatError);
+}
+
+TEST_F(Metrics, WhatIsNoFileAndWhatIsNoNumberAreRefused) {
+  write("{\"step\": 1, \"split\": \"valid\", \"loss\": \"low\"}\n");
+  EXPECT_EQ(test::message_of<FormatError>([&] { read_metric(run_, "valid", "loss"); }),
+            (run_ / "metrics.jsonl").string() + ":1: expected a number as loss, got \"low\"");
+  const auto refuse = [&] {
+    EXPECT_EQ(test::message_of<IoError>([&] { read_metric(run_, "valid", "loss"); }),
+              (run_ / "metrics.jsonl").string() + ": expected a file, got something else");
+    std::filesystem::remove(run_ / "metrics.jsonl");
+  };
+  std::filesystem::remove(run_ / "metrics.jsonl");
+  ASSERT_EQ(mkfifo((run_ / "metrics.jsonl").c_str(), 0600), 0);
+  refuse();
+  std::filesystem::create_directory(run_ / "metrics.jsonl");
+  refuse();
 }
 
 TEST_F(Metrics, ARunIsNamedAfterItsFolder) {

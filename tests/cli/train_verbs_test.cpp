@@ -1,8 +1,10 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "cli/verbs_test.h"
+#include "support/sanitized.h"
 
 namespace cosformer::cli::test {
 namespace {
@@ -105,6 +107,26 @@ TEST_F(Verbs, ASignalStopsARunThatThenGoesOn) {
   }
 }
 
+TEST_F(Verbs, AClockThatIsSetBackChangesNoDuration) {
+  if (cosformer::test::kSanitized) GTEST_SKIP() << "a sanitizer has to be loaded first";
+  setenv("LD_PRELOAD", COSFORMER_CLOCK_SET_BACK, 1);
+  const Ended ended = train("run", {"--train.steps=3000", "--train.time_limit=1"});
+  unsetenv("LD_PRELOAD");
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_NE(ended.err.find("by train.time_limit; --resume goes on\n"), std::string::npos) << ended.err;
+  std::istringstream lines(read_text(path("run/metrics.jsonl")));
+  std::vector<double> written;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    written.push_back(line["unix_seconds"]);
+    for (const char* key : {"saving_seconds", "data_wait_seconds", "evaluation_seconds"})
+      EXPECT_GE(line.value(key, 0.0), 0) << text;
+    EXPECT_GT(line.value("tokens_per_second", 1.0), 0) << text;
+  }
+  ASSERT_FALSE(written.empty());
+  EXPECT_LT(written.back(), written.front()) << "the clock was set back";
+}
+
 TEST_F(Verbs, TwoRunsDoNotShareAFolder) {
   const Program first(folder_.path(), {"train", recipe(), "--output", path("run"), "--train.steps=100000"});
   while (first.out().find("step ") == std::string::npos) {
@@ -117,6 +139,8 @@ TEST_F(Verbs, TwoRunsDoNotShareAFolder) {
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait().exit_code, -1);
   expect_error(second, 1, "run: another run is writing in this folder");
+  EXPECT_EQ(train("run", {"--resume", "--train.steps=100000", "--train.time_limit=1"}).exit_code, 3)
+      << "the lock died with its process";
 }
 
 }  // namespace

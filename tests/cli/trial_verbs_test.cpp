@@ -111,6 +111,22 @@ TEST_F(Verbs, WrongCommandLinesOfTrialsEndWith2) {
                "--steps: expected an integer >= 1, got -1");
   expect_error(run({"bench", "training", recipe(), "--init", path("none")}), 1, "none/model.safetensors");
   expect_error(run({"describe", "--cpu", "--measure"}), 2, "describe --cpu: expected nothing else");
+  expect_error(run({"profile", ""}), 2, "recipe: expected a TOML file, got an empty name");
+  expect_error(run({"profile", recipe(), "--steps=99999999999999999999"}), 2,
+               "--steps: expected an integer >= 1, got 99999999999999999999");
+}
+
+TEST_F(Verbs, WrongCommandLinesOfCurvesAndCostsEndWith2) {
+  expect_error(run({"plot", ""}), 2, "runs: expected a folder, got an empty name");
+  expect_error(run({"plot", path("run"), "--split=dev"}), 2, "--split: dev not in {");
+  expect_error(run({"describe", recipe(), "--link=1"}), 2, "--link requires --ranks");
+  for (const std::string number : {"0", "nan", "inf"}) {
+    expect_error(run({"describe", recipe(), "--ranks=2", "--link=" + number}), 2,
+                 "--link: expected a number > 0, got " + number);
+  }
+}
+
+TEST_F(Verbs, TracesThatCannotBeWrittenEndWith1) {
   const Ended unwritten = run({"profile", recipe(), "--steps=1", "--trace", path("none/trace.json")});
   EXPECT_EQ(unwritten.exit_code, 1);
   EXPECT_NE(unwritten.err.find("none/trace.json"), std::string::npos) << unwritten.err;

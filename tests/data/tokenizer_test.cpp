@@ -1,5 +1,7 @@
 #include "data/tokenizer.h"
 
+#include "cosformer/error.h"
+#include "support/errors.h"
 #include "support/temporary_folder.h"
 
 namespace cosformer::data {
@@ -40,8 +42,13 @@ TEST(Tokenizer, AModelFolderKeepsIt) {
   const Tokenizer words = Tokenizer::of_data(folder.path(), Format::kWikitext);
   EXPECT_EQ(words.vocabulary_size(), 4);
   words.save(folder.path());
-  EXPECT_EQ(Tokenizer::load(folder.path(), Format::kWikitext), words);
-  EXPECT_NE(Tokenizer::load(folder.path(), Format::kBytes), words);
+  EXPECT_EQ(Tokenizer::load(folder.path(), Format::kWikitext, words.vocabulary_size()), words);
+  EXPECT_NE(Tokenizer::load(folder.path(), Format::kBytes, 256), words);
+  const std::string expected = folder.path().string() + ": expected 7 tokens, as the model has, got ";
+  EXPECT_EQ(test::message_of<FormatError>([&] { Tokenizer::load(folder.path(), Format::kBytes, 7); }),
+            expected + "256 of bytes");
+  EXPECT_EQ(test::message_of<FormatError>([&] { Tokenizer::load(folder.path(), Format::kWikitext, 7); }),
+            expected + std::to_string(words.vocabulary_size()) + " of vocabulary.txt");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cosformer/error.h"
 #include "support/errors.h"
@@ -7,6 +8,7 @@
 #include "support/temporary_folder.h"
 #include "train/checkpoint_store.h"
 #include "train/metrics_file.h"
+#include "train/run_log.h"
 
 namespace cosformer::train {
 namespace {
@@ -69,6 +71,25 @@ TEST_F(FullDisk, MetricsSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) 
   EXPECT_EQ(test::read_text(path), whole + "{\"step\":" + std::to_string(last + 1) + "}\n");
   save(2, 10'000);
   EXPECT_EQ(newest(), 2);
+}
+
+TEST_F(FullDisk, CurvesSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) {
+  int64_t last = 0;
+  {
+    RunLog log(folder_, 0, "");
+    const std::string error = test::message_of<IoError>([&] {
+      for (;; ++last) log.write({{"step", last + 1}, {"split", "train"}, {"loss", 1}, {"spikes", 0}});
+    });
+    EXPECT_NE(error.find(": cannot write: No space left on device"), std::string::npos) << error;
+  }
+  EXPECT_GT(last, 1000);
+  disk_.resize("size=4m");
+  RunLog(folder_, last, "").write({{"step", last + 1}, {"split", "train"}, {"loss", 1}});
+  std::istringstream lines(test::read_text(folder_ / "metrics.jsonl"));
+  int64_t step = 0;
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_EQ(nlohmann::json::parse(line).at("step"), ++step);
+  EXPECT_EQ(step, last + 1) << "each line once";
 }
 
 TEST_F(FullDisk, AReadOnlyFolderIsNamed) {

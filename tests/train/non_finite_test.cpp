@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
+#include "io/safetensors.h"
 #include "train/replay.h"
 #include "train/runs.h"
 #include "train/trainer.h"
@@ -136,10 +139,23 @@ TEST_F(NonFiniteRuns, AreReplayedFromWholeFilesAlone) {
   const fs::path aside = path("run/non_finite_step.safetensors");
   fs::copy_file(nn::weights_path(initial_model_, nn::Weights::kLast), path("run/weights.safetensors"));
   EXPECT_EQ(message_of<FormatError>([&] { replay(path("run/weights.safetensors")); }),
-            path("run/weights.safetensors").string() + ": step: expected a tensor I64, got none");
+            path("run/weights.safetensors").string() + ": step: expected a tensor I64 [1], got none");
   fs::copy_file(aside, path("moved.safetensors"));
   EXPECT_NE(message_of<FormatError>([&] { replay(path("moved.safetensors")); }).find("recipe.toml"),
             std::string::npos);
+  const io::Safetensors whole(aside);
+  std::vector<io::TensorBytes> tensors = whole.tensors();
+  const auto inputs = std::ranges::find(tensors, "inputs.0", &io::TensorBytes::name);
+  const auto refused = [&] {
+    io::write_safetensors(path("run/other.safetensors"), tensors);
+    return message_of<FormatError>([&] { replay(path("run/other.safetensors")); });
+  };
+  std::vector<std::byte> other(inputs->bytes.begin(), inputs->bytes.end());
+  other[1] = std::byte{1};  // of the first token, the digit of 256
+  inputs->bytes = other;
+  EXPECT_NE(refused().find("inputs.0: expected tokens from 0 to 255, got 3"), std::string::npos) << refused();
+  std::swap(inputs->shape[0], inputs->shape[1]);
+  EXPECT_NE(refused().find("inputs.0: expected a tensor I64 [3, 16], got none"), std::string::npos);
   fs::remove(aside);
   EXPECT_NE(message_of<IoError>([&] { replay(aside); }).find("non_finite_step.safetensors"),
             std::string::npos);

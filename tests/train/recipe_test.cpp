@@ -98,6 +98,25 @@ TEST_F(Recipes, AValueOutOfRangeIsNamed) {
   EXPECT_EQ(error(""), "r.toml: data.path: expected a folder, got none");
 }
 
+TEST_F(Recipes, EveryKeyRefusesAnotherTypeAndWhatIsOutOfItsRange) {
+  Recipe defaults;
+  const auto refuses = [&](const Key& key, const std::string& value) {
+    const std::string got = error(kLeast, {std::string(key.name) + '=' + value});
+    EXPECT_EQ(got.substr(0, got.find(", got ")), "--" + std::string(key.name) + ": expected " + key.expected)
+        << value;
+  };
+  for (const Key& key : recipe_keys()) {
+    if (std::string_view(key.name) == "data.path") continue;  // any text
+    refuses(key, "[1]");
+    refuses(key, "1979-05-27");
+    refuses(key, "");
+    const Field field = key.field(defaults);
+    if (std::holds_alternative<std::string*>(field) || std::holds_alternative<bool*>(field)) continue;
+    for (const char* value : {"some", "nan", "true", "-1", "1e99", "99999999999999999999"})
+      refuses(key, value);
+  }
+}
+
 TEST_F(Recipes, AHorizonBelowTheSequencesIsRefused) {
   EXPECT_EQ(error(kLeast, {"train.sequence_length=64", "model.horizon=63"}),
             "--model.horizon: expected at least train.sequence_length = 64, got 63");

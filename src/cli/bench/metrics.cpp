@@ -1,33 +1,39 @@
 #include "cli/bench/metrics.h"
 
-#include <fstream>
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "cosformer/error.h"
+#include "io/mapped_file.h"
 
 namespace cosformer::cli {
 
 std::vector<io::ChartPoint> read_metric(const std::filesystem::path& run, const std::string& split,
                                         const std::string& metric) {
   const std::filesystem::path path = run / "metrics.jsonl";
-  std::ifstream file(path);
-  if (!file)
-    throw IoError(path.string() + ": cannot be read; expected the folder of a run, got " + run.string());
+  const io::MappedFile file(path);
   std::map<double, double> values;
   int number = 0;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string_view text = file.text(); !text.empty();) {
     ++number;
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const bool is_last = end == text.size();
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(is_last ? end : end + 1);
     if (line.empty()) continue;
     const auto json = nlohmann::json::parse(line, nullptr, false);
     // A run that was stopped in the middle of a line leaves its last one incomplete.
-    if (json.is_discarded() && file.eof()) break;
-    if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) {
-      throw FormatError(path.string() + ":" + std::to_string(number) + ": expected an object with a step");
-    }
+    if (json.is_discarded() && is_last) break;
+    const auto refuse = [&](const std::string& expected) {
+      throw FormatError(path.string() + ":" + std::to_string(number) + ": expected " + expected);
+    };
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number())
+      refuse("an object with a step");
     if (json.value("split", nlohmann::json()) != split || !json.contains(metric)) continue;
     const auto& value = json[metric];
+    if (!value.is_number() && !value.is_null()) refuse("a number as " + metric + ", got " + value.dump());
     values[json["step"]] = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
   }
   std::vector<io::ChartPoint> points;

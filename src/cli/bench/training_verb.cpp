@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench/verbs.h"
+#include "cli/checks.h"
 #include "cli/recipe_overrides.h"
 #include "cli/trial.h"
-#include "cli/usage_error.h"
 #include "cosformer/nn/model_folder.h"
 
 namespace cosformer::cli {
@@ -26,8 +26,6 @@ bool asked() {
 }
 
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
-  if (flags.steps < 1)
-    throw UsageError("--steps: expected an integer >= 1, got " + std::to_string(flags.steps));
   Trial trial(train::read_recipe(flags.recipe, recipe_overrides(arguments)), flags.steps);
   if (!flags.initial_model.empty())
     trial.trainer().load_fitting_weights(nn::weights_path(flags.initial_model, nn::Weights::kLast));
@@ -46,9 +44,12 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
 void add_training(CLI::App& bench) {
   auto* verb = bench.add_subcommand("training", "seconds of a recipe's steps, one JSON object a line");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("recipe", flags->recipe, "TOML file")->required();
-  verb->add_option("--steps", flags->steps, "steps, the first ones slower")->capture_default_str();
-  verb->add_option("--init", flags->initial_model, "folder of a model whose weights the steps begin with");
+  verb->add_option("recipe", flags->recipe, "TOML file")->required()->check(named("a TOML file"));
+  verb->add_option("--steps", flags->steps, "steps, the first ones slower")
+      ->check(count(1))
+      ->capture_default_str();
+  verb->add_option("--init", flags->initial_model, "folder of a model whose weights the steps begin with")
+      ->check(named("a folder"));
   verb->add_flag("--wait", flags->wait,
                  "take each step when a line comes on stdin, so that another program can alternate with it");
   verb->allow_extras();
