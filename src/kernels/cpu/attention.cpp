@@ -14,6 +14,7 @@ namespace {
 
 using cpu::Call;
 using cpu::Pass;
+using cpu::Results;
 using cpu::StateView;
 using cpu::Sweep;
 using cpu::Unit;
@@ -202,8 +203,8 @@ Pass<T> key_gradients_pass(const Call<T>& call, const AttentionBackward<T>& args
 template <class T>
 void forward(const AttentionForward<T>& args, const Execution& execution) {
   check(args);
-  const Call<T> call(args.shape, args.options, args.query_rows, args.key_rows, args.decay, args.position,
-                     execution);
+  const Call<T> call(Results::output, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
+                     args.position, execution);
   clear_padding(call, args);
   if (!args.options.causal) {
     if (execution.form == Form::recurrent) throw ShapeError("attention: the recurrent form needs causal");
@@ -228,8 +229,8 @@ void backward(const AttentionBackward<T>& args, const Execution& execution) {
   check(args);
   if (execution.form == Form::recurrent)
     throw ShapeError("attention: the recurrent form has no backward pass");
-  const Call<T> call(args.shape, args.options, args.query_rows, args.key_rows, args.decay, args.position,
-                     execution);
+  const Call<T> call(Results::gradients, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
+                     args.position, execution);
   clear_padding(call, args);
   const OutputTerms<T, AttentionBackward<T>> terms(call, args);
   const Pass<T> queries = query_gradient_pass(call, args, terms),
@@ -247,7 +248,8 @@ void state(const AttentionState<T>& args, const Execution& execution) {
   check(args);
   AttentionShape shape = args.shape;
   shape.Tq = shape.H = 0;
-  const Call<T> call(shape, args.options, {}, args.key_rows, args.decay, args.position, execution);
+  const Call<T> call(Results::output, shape, args.options, {}, args.key_rows, args.decay, args.position,
+                     execution);
   const Pass<T> pass{shape.K, shape.V, false, false, [&](const Unit& unit) {
                        Sweep<T> s;
                        s.y_side = call.key_side(unit.b);
@@ -268,7 +270,8 @@ void state_backward(const AttentionStateBackward<T>& args, const Execution& exec
   check(args);
   AttentionShape shape = args.shape;
   shape.Tq = shape.H = 0;
-  const Call<T> call(shape, args.options, {}, args.key_rows, args.decay, args.position, execution);
+  const Call<T> call(Results::gradients, shape, args.options, {}, args.key_rows, args.decay, args.position,
+                     execution);
   call.execution().parallel(shape.B, [&](int64_t b) {
     call.keys.clear_padding(args.d_key, b, shape.G, shape.K);
     call.keys.clear_padding(args.d_value, b, shape.G, shape.V);
@@ -300,7 +303,7 @@ void read(const AttentionRead<T>& args, const Execution& execution) {
   check(args);
   AttentionShape shape = args.shape;
   shape.Tk = 0;
-  const Call<T> call(shape, args.options, {}, {}, nullptr, args.position, execution);
+  const Call<T> call(Results::output, shape, args.options, {}, {}, nullptr, args.position, execution);
   const Pass<T> pass{shape.K, shape.V, false, false, [&](const Unit& unit) {
                        Sweep<T> s;
                        set_output(s, call, args, unit);
@@ -317,7 +320,7 @@ void read_backward(const AttentionReadBackward<T>& args, const Execution& execut
   check(args);
   AttentionShape shape = args.shape;
   shape.Tk = 0;
-  const Call<T> call(shape, args.options, {}, {}, nullptr, args.position, execution);
+  const Call<T> call(Results::gradients, shape, args.options, {}, {}, nullptr, args.position, execution);
   const OutputTerms<T, AttentionReadBackward<T>> terms(call, args);
   const Pass<T> queries{shape.V, shape.K, false, false, [&](const Unit& unit) {
                           Sweep<T> s;

@@ -40,10 +40,11 @@ struct Pass {
 template <class T>
 class Call {
  public:
-  Call(const AttentionShape& shape, const AttentionOptions& options, const Rows& query_rows,
+  Call(Results results, const AttentionShape& shape, const AttentionOptions& options, const Rows& query_rows,
        const Rows& key_rows, const float* decay, const int64_t* position, const Execution& execution)
       : queries(query_rows, shape.B, shape.Tq),
         keys(key_rows, shape.B, shape.Tk),
+        results_(results),
         shape_(shape),
         options_(options),
         execution_(execution),
@@ -83,7 +84,7 @@ class Call {
  private:
   bool quadratic(int64_t b) const {
     if (execution_.form != Form::automatic) return execution_.form == Form::quadratic;
-    return quadratic_is_cheaper(queries.count(b), keys.count(b), shape_.K, shape_.V, options_);
+    return quadratic_is_cheaper(results_, queries.count(b), keys.count(b), shape_.K, shape_.V, options_);
   }
   int64_t chunk(int64_t b) const {
     const int64_t longer = std::max(queries.count(b), keys.count(b));
@@ -105,6 +106,7 @@ class Call {
     return side;
   }
 
+  Results results_;
   AttentionShape shape_;
   AttentionOptions options_;
   const Execution& execution_;

@@ -4,10 +4,12 @@
 
 namespace cosformer::cpu {
 
+enum class Results { output, gradients };
+
 /// Multiply-adds a head that a form needs, up to a common factor; the cheaper one is taken by
-/// Form::automatic. The state pays off where T exceeds about 2 N K V / (K + V): T = 128 for K = V = 64 with a
-/// horizon.
-bool quadratic_is_cheaper(int64_t queries, int64_t keys, int64_t K, int64_t V,
+/// Form::automatic. The state pays off where T exceeds about 2 N K V / (K + V), causal, and half of that
+/// where every query sees every key: for K = V = 64 with a horizon from T = 235 and 121 on.
+bool quadratic_is_cheaper(Results results, int64_t queries, int64_t keys, int64_t K, int64_t V,
                           const AttentionOptions& options);
 
 }  // namespace cosformer::cpu
