@@ -8,8 +8,9 @@ function(cosformer_configure target)
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic
-    $<$<BOOL:${COSFORMER_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;$<$<BOOL:${COSFORMER_WERROR}>:-Werror>>
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;$<$<BOOL:${COSFORMER_WERROR}>:-Werror=all-warnings>>)
   if(COSFORMER_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${COSFORMER_SANITIZE} -fno-sanitize-recover=all
       -fno-omit-frame-pointer)

@@ -1,11 +1,12 @@
-# Finds LibTorch's CPU part inside a LibTorch folder or an installed torch package, without its own CMake package
+# Finds LibTorch's CPU part, and its CUDA part with COSFORMER_CUDA, inside a LibTorch folder or an installed torch package, without its own CMake package
 # (which insists on a CUDA toolkit).
 #
 # Looks, in this order, at
 #   LIBTORCH_ROOT (variable or environment): a folder that holds include/ and lib/,
 #   the torch package of the python3 in use,
 #   $COSFORMER_DEPS or ~/.cache/cosformer, where scripts/setup puts it.
-# Defines the imported target LibTorch::cpu (torch_cpu and c10), LibTorch_VERSION and LibTorch_ROOT_DIR.
+# Defines the imported target LibTorch::cpu (torch_cpu and c10), with COSFORMER_CUDA also LibTorch::cuda (torch_cuda and
+# c10_cuda), LibTorch_VERSION and LibTorch_ROOT_DIR.
 
 function(_libtorch_version root result)
   set(version "")
@@ -44,13 +45,15 @@ if(NOT _explicit)
   else()
     set(_deps "$ENV{HOME}/.cache/cosformer")
   endif()
-  file(GLOB _downloads "${_deps}/libtorch-*/torch")
+  file(GLOB _downloads "${_deps}/libtorch-*/torch" "${_deps}/python-*/lib/python3*/site-packages/torch")
   list(APPEND _candidates ${_downloads})
 endif()
 
 set(_seen "")
 foreach(_root IN LISTS _candidates)
-  if(EXISTS "${_root}/lib/libtorch_cpu.so" AND EXISTS "${_root}/include/ATen/ATen.h")
+  if(COSFORMER_CUDA AND NOT EXISTS "${_root}/lib/libtorch_cuda.so")
+    list(APPEND _seen "${_root} (no CUDA part)")
+  elseif(EXISTS "${_root}/lib/libtorch_cpu.so" AND EXISTS "${_root}/include/ATen/ATen.h")
     _libtorch_version("${_root}" _version)
     list(APPEND _seen "${_root} (${_version})")
     if(_version AND (NOT LibTorch_FIND_VERSION OR _version VERSION_EQUAL LibTorch_FIND_VERSION
@@ -83,4 +86,16 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     IMPORTED_LOCATION "${_lib}/libtorch_cpu.so"
     INTERFACE_LINK_LIBRARIES LibTorch::c10
     INTERFACE_LINK_OPTIONS "LINKER:--allow-shlib-undefined;LINKER:--unresolved-symbols=ignore-in-shared-libs")
+  if(COSFORMER_CUDA)
+    add_library(LibTorch::c10_cuda SHARED IMPORTED)
+    set_target_properties(LibTorch::c10_cuda PROPERTIES
+      IMPORTED_LOCATION "${_lib}/libc10_cuda.so"
+      INTERFACE_LINK_LIBRARIES "LibTorch::c10;CUDA::toolkit")
+    # Its kernels register themselves when it is loaded, so it is loaded although no symbol of it is named.
+    add_library(LibTorch::cuda SHARED IMPORTED)
+    set_target_properties(LibTorch::cuda PROPERTIES
+      IMPORTED_LOCATION "${_lib}/libtorch_cuda.so"
+      INTERFACE_LINK_LIBRARIES "LibTorch::cpu;LibTorch::c10_cuda"
+      INTERFACE_LINK_OPTIONS "LINKER:--no-as-needed")
+  endif()
 endif()

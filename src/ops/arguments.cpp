@@ -13,8 +13,11 @@ Because leading(const Call& call) {
 void check_storage(const Call& call) {
   const auto [name, tensor] = leading(call);
   const auto dtype = tensor.scalar_type();
-  TORCH_CHECK_TYPE(dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kDouble, call.name, ": ",
-                   name, " must be Float, BFloat16 or Double, got ", dtype);
+  const bool on_cuda = tensor.is_cuda();
+  TORCH_CHECK_TYPE(
+      dtype == at::kFloat || dtype == at::kBFloat16 || dtype == (on_cuda ? at::kHalf : at::kDouble),
+      call.name, ": ", name, " must be Float, BFloat16 or ", on_cuda ? "Half" : "Double", ", got ", dtype,
+      on_cuda ? " on CUDA" : "");
 }
 
 /// The number of packed sequences.

@@ -1,73 +1,15 @@
-#include "ops/cpu/attention.h"
+#include "ops/fill/attention.h"
 
-#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
-#include "ops/cpu/operands.h"
-#include "ops/cpu/run.h"
-#include "ops/operators.h"
+#include "ops/cpu/device.h"
 
 namespace cosformer::ops {
-namespace {
-
-/// The gradient of a result, zero where absent and `wanted`: kernels take both of a state or none.
-Tensor state_gradient(const OptionalTensor& gradient, const Tensor& like, bool wanted) {
-  if (present(gradient)) return gradient->contiguous();
-  return wanted ? at::zeros(like.sizes(), like.options()) : Tensor();
-}
-
-}  // namespace
-
-void fill_attention(const Call& call, const Shape& shape) {
-  const Operands inputs(call, shape);
-  // Kernels leave those of padded rows as they are.
-  if (call.denominator.defined() && present(call.query_padding_mask)) call.denominator.zero_();
-  with_type(storage_type(call), [&]<class T>(T) {
-    AttentionForward<T> args;
-    inputs.set<T>(args);
-    args.output = view<T>(call.output);
-    if (call.normalize) args.denominator = pointer<State<T>>(call.denominator);
-    args.S_out = pointer<State<T>>(call.S_out);
-    args.z_out = pointer<State<T>>(call.z_out);
-    attention_forward(args, execution());
-  });
-}
-
-void fill_attention_gradients(const Call& call, const Shape& shape) {
-  const Operands inputs(call, shape);
-  const bool of_state = present(call.dS_out) || present(call.dz_out);
-  const Tensor dS_out = state_gradient(call.dS_out, call.S, of_state),
-               dz_out = state_gradient(call.dz_out, call.z, of_state);
-  const bool of_output = present(call.d_output);
-  const auto output = unit_last_stride(call.output), denominator = call.denominator.contiguous();
-  const auto d_output = of_output
-                            ? unit_last_stride(*call.d_output)
-                            : at::zeros({call.output.size(-1)}, call.output.options()).expand_as(call.output);
-  with_type(storage_type(call), [&]<class T>(T) {
-    AttentionBackward<T> args;
-    inputs.set<T>(args);
-    // The state's gradient alone needs no quotient, nor what the output holds.
-    args.options.normalize = call.normalize && of_output;
-    args.output = view<const T>(output);
-    if (call.normalize) args.denominator = pointer<const State<T>>(denominator);
-    args.d_output = view<const T>(d_output);
-    args.dS_out = pointer<const State<T>>(dS_out);
-    args.dz_out = pointer<const State<T>>(dz_out);
-    args.d_query = view<T>(call.d_query);
-    args.d_key = view<T>(call.d_key);
-    args.d_value = view<T>(call.d_value);
-    if (call.state_gradients) {
-      args.dS = pointer<State<T>>(call.dS);
-      args.dz = pointer<State<T>>(call.dz);
-    }
-    attention_backward(args, execution());
-  });
-}
 
 TORCH_LIBRARY_IMPL(cosformer, CPU, library) {
-  library.impl("attention", Whole<op::Attention>::kernel<fill_attention>);
-  library.impl("_attention_forward", Forward<op::Attention>::kernel<fill_attention>);
-  library.impl("_attention_backward", Backward<op::Attention>::kernel<fill_attention_gradients>);
+  library.impl("attention", Whole<op::Attention>::kernel<fill_attention<Cpu>>);
+  library.impl("_attention_forward", Forward<op::Attention>::kernel<fill_attention<Cpu>>);
+  library.impl("_attention_backward", Backward<op::Attention>::kernel<fill_attention_gradients<Cpu>>);
 }
 
 }  // namespace cosformer::ops

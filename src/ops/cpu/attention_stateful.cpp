@@ -1,7 +1,7 @@
 #include <torch/library.h>
 
-#include "ops/cpu/attention.h"
-#include "ops/operators.h"
+#include "ops/cpu/device.h"
+#include "ops/fill/attention.h"
 
 namespace cosformer::ops {
 namespace {
@@ -23,7 +23,7 @@ void advance_positions(const Call& call) {
 }
 
 void fill(const Call& call, const Shape& shape) {
-  fill_attention(call, shape);
+  fill_attention<Cpu>(call, shape);
   advance_positions(call);
 }
 
@@ -33,7 +33,7 @@ TORCH_LIBRARY_IMPL(cosformer, CPU, library) {
   library.impl("attention_stateful", Whole<op::AttentionStateful>::kernel<fill>);
   library.impl("_attention_stateful_forward", Forward<op::AttentionStateful>::kernel<fill>);
   library.impl("_attention_stateful_backward",
-               Backward<op::AttentionStateful>::kernel<fill_attention_gradients>);
+               Backward<op::AttentionStateful>::kernel<fill_attention_gradients<Cpu>>);
 }
 
 }  // namespace cosformer::ops

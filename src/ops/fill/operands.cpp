@@ -1,4 +1,4 @@
-#include "ops/cpu/operands.h"
+#include "ops/fill/operands.h"
 
 namespace cosformer::ops {
 namespace {
@@ -20,16 +20,6 @@ Rows rows(const OptionalTensor& padding, const Tensor& cu_seqlens) {
   }
   rows.cu_seqlens = pointer<const int64_t>(cu_seqlens);
   return rows;
-}
-
-/// What only sizes a launch elsewhere must not be wrong here.
-void check_longest(const Call& call, const char* name, OptionalInt longest, const Rows& rows, int64_t B) {
-  for (int64_t b = 0; longest && b < B; ++b) {
-    const int64_t length = rows.cu_seqlens[b + 1] - rows.cu_seqlens[b];
-    TORCH_CHECK_VALUE(length <= *longest, call.name, ": ", name,
-                      " must be at least the longest sequence's length, got ", *longest, " and sequence ", b,
-                      " of ", length);
-  }
 }
 
 }  // namespace
@@ -54,8 +44,6 @@ Operands::Operands(const Call& call, const Shape& s)
       cu_seqlens_k_(wide(call.cu_seqlens_k)) {
   query_rows_ = rows(call.query_padding_mask, cu_seqlens_q_);
   key_rows_ = rows(call.key_padding_mask, cu_seqlens_k_);
-  check_longest(call, "max_seqlen_q", call.max_seqlen_q, query_rows_, shape_.B);
-  check_longest(call, "max_seqlen_k", call.max_seqlen_k, key_rows_, shape_.B);
 }
 
 }  // namespace cosformer::ops

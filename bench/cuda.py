@@ -1,0 +1,191 @@
+"""Times the operator on a GPU beside PyTorch's flash SDPA and, where installed, fla's linear attention.
+
+    python bench/cuda.py LIBRARY [--json FILE] [--seconds N] [--shape B,T,H,K ...] [--dtype bfloat16]
+
+LIBRARY is libcosformer_ops.so of a build with COSFORMER_CUDA=ON. Percent of the floor: the time that copying takes that
+the operator must read and write at least (forward q, k, v, o; with backward 12 tensors of that size), at the bandwidth
+of a copy on the same GPU in the same run, over the measured time. Every shape is first compared with a float64
+evaluation of its first head's first tokens. Times are the best of several rounds in which all take turns.
+"""
+import argparse
+import datetime
+import json
+import math
+import sys
+import time
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+SHAPES = [(1, 8192, 96, 128), (2, 16384, 16, 128), (4, 4096, 64, 128), (8, 2048, 32, 64)]
+SOFTMAX_LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
+
+
+def milliseconds(run, least=3, most=20, budget=0.2):
+    """The fastest of a few calls, each between events of its own."""
+    run()
+    torch.cuda.synchronize()
+    best, began = math.inf, time.monotonic()
+    for call in range(most):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        run()
+        end.record()
+        end.synchronize()
+        best = min(best, begin.elapsed_time(end))
+        if call + 1 >= least and time.monotonic() - began > budget:
+            break
+    return best
+
+
+def copy_bandwidth():
+    """Bytes read and written a millisecond."""
+    source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return 2 * source.numel() / milliseconds(lambda: target.copy_(source))
+
+
+def tensors(B, T, H, K, dtype):
+    make = lambda: torch.randn(B, T, H, K, device="cuda", dtype=dtype)
+    return [make().requires_grad_() for _ in range(3)] + [make()]
+
+
+def cosformer(q, k, v, causal):
+    return torch.ops.cosformer.attention(q, k, v, horizon=q.shape[1], causal=causal)
+
+
+def softmax(q, k, v, causal):
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        return scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2)
+
+
+def fla():
+    """fla's chunked linear attention, causal, without re-weighting and denominator; None where it is not installed."""
+    try:
+        from fla.ops.linear_attn import chunk_linear_attn
+    except ImportError:
+        return None
+
+    def run(q, k, v, causal):
+        return chunk_linear_attn(q, k, v, scale=1.0, normalize=False)[0]
+
+    return run
+
+
+def error_of_first_tokens(q, k, v, output, causal, tokens=256):
+    """The largest difference from the definition in float64, of what the first head's first tokens give."""
+    T = q.shape[1]
+    rows = min(tokens, T)
+    a, b, c = (x[0, :, 0].double() for x in (q, k, v))
+    keys = rows if causal else T
+    i = torch.arange(rows, device="cuda")[:, None]
+    j = torch.arange(keys, device="cuda")[None]
+    w = a[:rows].relu() @ b[:keys].relu().T * torch.cos(math.pi * (i - j).double() / (2 * T))
+    if causal:
+        w = w.tril()
+    expected = w @ c[:keys] / w.sum(1, keepdim=True).clamp_min(1e-6)
+    return (output[0, :rows, 0].double() - expected).abs().max().item()
+
+
+def measure(name, attention, inputs, causal, floor_ms):
+    q, k, v, d_output = inputs
+    result = {"name": name, "causal": causal, "shape": list(q.shape), "dtype": str(q.dtype).split(".")[1]}
+    try:
+        with torch.no_grad():
+            result["forward_ms"] = milliseconds(lambda: attention(q, k, v, causal))
+        both = lambda: torch.autograd.grad(attention(q, k, v, causal), (q, k, v), d_output)
+        result["forward_backward_ms"] = milliseconds(both)
+    except (RuntimeError, torch.OutOfMemoryError) as error:
+        return result | {"error": str(error).splitlines()[0]}
+    result["forward_percent"] = 100 * floor_ms / result["forward_ms"]
+    result["forward_backward_percent"] = 100 * 3 * floor_ms / result["forward_backward_ms"]
+    return result
+
+
+def step_results(bandwidth, dtype):
+    """attention_step_: microseconds for one sequence, and percent of bandwidth for a batch beyond the L2 cache."""
+    results = []
+    for B, H, K in ((1, 8, 64), (1, 32, 128), (1024, 8, 64), (512, 32, 128)):
+        q, k, v = (torch.randn(B, 1, H, K, device="cuda", dtype=dtype) for _ in range(3))
+        S = torch.zeros(B, H, 2, K, K, device="cuda")
+        z = torch.zeros(B, H, 2, K, device="cuda")
+        position = torch.zeros(B, dtype=torch.int64, device="cuda")
+        run = lambda: torch.ops.cosformer.attention_step_(q, k, v, S, z, position, horizon=1 << 30)
+        graph = torch.cuda.CUDAGraph()
+        run()
+        with torch.cuda.graph(graph):
+            for _ in range(20):
+                run()
+        ms = milliseconds(graph.replay) / 20
+        bytes_moved = 2 * 4 * (S.numel() + z.numel())
+        results.append({"name": "step", "B": B, "H": H, "K": K, "microseconds": 1000 * ms,
+                        "percent_of_bandwidth": 100 * bytes_moved / bandwidth / ms})
+    return results
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("library")
+    arguments.add_argument("--json")
+    arguments.add_argument("--seconds", type=float, default=180, help="begin nothing new after this time")
+    arguments.add_argument("--dtype", default="bfloat16")
+    arguments.add_argument("--shape", action="append", help="B,T,H,K")
+    given = arguments.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("no GPU that PyTorch can use")
+    torch.ops.load_library(given.library)
+    shapes = [tuple(map(int, shape.split(","))) for shape in given.shape] if given.shape else SHAPES
+    dtype = getattr(torch, given.dtype)
+    began = time.monotonic()
+    bandwidth = copy_bandwidth()
+    report = {"gpu": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(),
+              "torch": torch.__version__, "copy_gigabytes_per_second": bandwidth / 1e6, "results": []}
+    print(f"{report['gpu']}, copying {bandwidth / 1e6:.0f} GB/s")
+    peers = {"cosformer": cosformer, "flash softmax": softmax}
+    if fla():
+        peers["fla linear"] = fla()
+
+    def add(result):
+        report["results"].append(result)
+        if "error" in result:
+            print(f"{result['name']:14} {result['shape']} failed: {result['error']}")
+        elif result["name"] == "step":
+            print(f"step B={result['B']} H={result['H']} K={result['K']}: {result['microseconds']:.1f} us, "
+                  f"{result['percent_of_bandwidth']:.0f} % of bandwidth")
+        else:
+            print(f"{result['name']:14} {result['shape']} {'causal' if result['causal'] else 'full  '} "
+                  f"forward {result['forward_ms']:.3f} ms {result['forward_percent']:.0f} %, with backward "
+                  f"{result['forward_backward_ms']:.3f} ms {result['forward_backward_percent']:.0f} %")
+
+    for causal in (True, False):
+        for B, T, H, K in shapes:
+            inputs = tensors(B, T, H, K, dtype)
+            floor_ms = 4 * B * T * H * K * dtype.itemsize / bandwidth
+            with torch.no_grad():
+                error = error_of_first_tokens(*inputs[:3], cosformer(*inputs[:3], causal), causal)
+            if not error < (2e-5 if dtype == torch.float32 else 0.05):
+                sys.exit(f"wrong result at {(B, T, H, K)}, causal {causal}: off by {error}")
+            for name, attention in peers.items():
+                if name == "fla linear" and not causal or time.monotonic() - began > given.seconds:
+                    continue
+                if name == "flash softmax" and dtype == torch.float32:
+                    continue
+                add(measure(name, attention, inputs, causal, floor_ms) | {"error_of_first_tokens": error})
+    for result in step_results(bandwidth, dtype):
+        add(result)
+    for T in SOFTMAX_LENGTHS:
+        if time.monotonic() - began > given.seconds or dtype == torch.float32:
+            break
+        inputs = tensors(1, T, 32, 64, dtype)
+        for name in ("cosformer", "flash softmax"):
+            add(measure(name, peers[name], inputs, True, 4 * T * 32 * 64 * dtype.itemsize / bandwidth))
+    if given.json:
+        with open(given.json, "w") as file:
+            json.dump(report, file, indent=1)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
