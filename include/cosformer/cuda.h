@@ -29,6 +29,8 @@ struct Execution {
 
 /// Whether this build has the kernels. Without them every function throws DeviceError.
 COSFORMER_API bool is_built();
+/// Whether there is also a GPU that they can run on.
+COSFORMER_API bool is_available();
 
 // @throws ShapeError as the functions of cosformer/attention.h do, as far as no values are needed, and for K
 // or V

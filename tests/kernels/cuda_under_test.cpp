@@ -1,4 +1,4 @@
-#include <list>
+#include <gtest/gtest.h>
 
 #include "cosformer/cuda.h"
 #include "kernels/device_copy.h"
@@ -18,6 +18,19 @@ void call(const Args& args, const Execution& execution, const Function& function
            cuda::Execution{.scratch = [&](size_t bytes) { return copies.scratch(bytes); }, .width = width});
   copies.bring_back();
 }
+
+#if !defined(COSFORMER_EMULATE_CUDA)
+/// Skips every test where there is no GPU.
+class Gpu : public testing::Environment {
+ public:
+  void SetUp() override {
+    int count = 0;
+    const cudaError_t result = cudaGetDeviceCount(&count);
+    if (result != cudaSuccess) GTEST_SKIP() << "no GPU: " << cudaGetErrorString(result);
+  }
+};
+const auto* const gpu = testing::AddGlobalTestEnvironment(new Gpu);
+#endif
 
 }  // namespace
 

@@ -12,7 +12,18 @@ namespace cosformer::cuda {
 /// A call's stream and scratch memory.
 class Run {
  public:
-  explicit Run(const Execution& execution) : execution_(execution) {}
+  /// @throws DeviceError where there is no GPU
+  explicit Run(const Execution& execution) : execution_(execution) {
+#if !defined(COSFORMER_EMULATE_CUDA)
+    require(cudaGetDevice(&device_), "no GPU");
+    int capability = 0;
+    require(cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device_), "no GPU");
+    if (capability < 8) {
+      throw DeviceError("attention: expected a GPU of compute capability 8.0 or later, got " +
+                        std::to_string(capability) + ".x");
+    }
+#endif
+  }
   ~Run() {
 #if !defined(COSFORMER_EMULATE_CUDA)
     for (void* memory : own_) cudaFreeAsync(memory, static_cast<cudaStream_t>(execution_.stream));
@@ -43,15 +54,14 @@ class Run {
     if (execution_.width > 0) return execution_.width;
     int processors = 1;
 #if !defined(COSFORMER_EMULATE_CUDA)
-    int device = 0;
-    require(cudaGetDevice(&device), "no GPU");
-    require(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "no GPU");
+    require(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device_), "no GPU");
 #endif
     return processors;
   }
 
  private:
   const Execution& execution_;
+  int device_ = 0;
   std::vector<void*> own_;
 };
 

@@ -15,6 +15,9 @@ namespace {
 bool is_built() {
   return false;
 }
+bool is_available() {
+  return false;
+}
 
 template <class T>
 void attention_forward(const AttentionForward<T>&, const Execution&) {
