@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <list>
 #include <stdexcept>
@@ -42,7 +43,7 @@ class DeviceCopies {
  public:
   DeviceCopies() = default;
   ~DeviceCopies() {
-    for (const Piece& piece : pieces_) cudaFree(piece.there);
+    for (const Piece& piece : pieces_) cudaFree(piece.there - kGuard);
   }
   DeviceCopies(const DeviceCopies&) = delete;
   DeviceCopies& operator=(const DeviceCopies&) = delete;
@@ -66,12 +67,17 @@ class DeviceCopies {
     for (const Piece& piece : pieces_) {
       if (piece.here && piece.bytes > 0)
         require(cudaMemcpy(piece.here, piece.there, piece.bytes, cudaMemcpyDeviceToHost));
+      check_guard(piece.there - kGuard);
+      check_guard(piece.there + piece.bytes);
     }
   }
 
  private:
+  static constexpr size_t kGuard = 4096;
+  static constexpr unsigned char kPattern = 0xA5;
   struct Piece {
-    void *here, *there;
+    void* here;
+    char* there;
     size_t bytes;
   };
 
@@ -79,10 +85,18 @@ class DeviceCopies {
     if (result != cudaSuccess) throw std::runtime_error(cudaGetErrorString(result));
   }
   void* allocate(void* here, size_t bytes) {
-    void* there = nullptr;
-    require(cudaMalloc(&there, std::max<size_t>(bytes, 16)));
-    pieces_.push_back({here, there, bytes});
-    return there;
+    char* memory = nullptr;
+    require(cudaMalloc(reinterpret_cast<void**>(&memory), bytes + 2 * kGuard));
+    require(cudaMemset(memory, kPattern, bytes + 2 * kGuard));
+    pieces_.push_back({here, memory + kGuard, bytes});
+    return memory + kGuard;
+  }
+  static void check_guard(const char* guard) {
+    std::array<unsigned char, kGuard> bytes;
+    require(cudaMemcpy(bytes.data(), guard, kGuard, cudaMemcpyDeviceToHost));
+    for (const unsigned char byte : bytes) {
+      if (byte != kPattern) throw std::runtime_error("a kernel wrote beside an array");
+    }
   }
 
   std::vector<Piece> pieces_;

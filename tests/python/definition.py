@@ -12,6 +12,9 @@ torch.ops.load_library(os.environ["COSFORMER_OPS_LIBRARY"])
 ops = torch.ops.cosformer
 
 SEED = int(os.environ.get("COSFORMER_TEST_SEED", 0))
+DEVICE = os.environ.get("COSFORMER_TEST_DEVICE", "cpu")
+DTYPES = (torch.float32, torch.bfloat16, torch.float64 if DEVICE == "cpu" else torch.float16)
+torch.set_default_device(DEVICE)
 
 
 class TestCase(unittest.TestCase):
@@ -23,7 +26,7 @@ class TestCase(unittest.TestCase):
 
 def numbers(seed):
     """A source of random numbers of its own."""
-    return torch.Generator().manual_seed(seed + 1000 * SEED)
+    return torch.Generator(DEVICE).manual_seed(seed + 1000 * SEED)
 
 
 def phi(x, feature_map):

@@ -5,10 +5,9 @@ import unittest
 import torch
 
 import definition
-from definition import TestCase, inputs, mask, numbers, ops
+from definition import DTYPES, TestCase, inputs, mask, numbers, ops
 from rounding import bounds, excess
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 
 
 def gradients(function, tensors, d_output):

@@ -6,10 +6,9 @@ import unittest
 import torch
 
 import definition
-from definition import TestCase, inputs, mask, numbers, ops, poison
+from definition import DTYPES, TestCase, inputs, mask, numbers, ops, poison
 from rounding import bounds, excess
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 LENGTHS = (37, 0, 90, 1, 16)
 ROWS = 96
 

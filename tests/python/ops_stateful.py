@@ -5,11 +5,10 @@ import unittest
 import torch
 
 import definition
-from definition import TestCase, empty_state, inputs, mask, ops, poison, random_state
+from definition import DTYPES, TestCase, empty_state, inputs, mask, ops, poison, random_state
 from rounding import MATRIX, UNIT
 
 HORIZONS = (None, 100)
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 DECAY = torch.tensor([0.3, 0.0])
 
 

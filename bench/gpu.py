@@ -1,6 +1,6 @@
 """Times the operator on a GPU beside PyTorch's flash SDPA and, where installed, fla's linear attention.
 
-    python bench/cuda.py LIBRARY [--json FILE] [--seconds N] [--shape B,T,H,K ...] [--dtype bfloat16]
+    python bench/gpu.py LIBRARY [--json FILE] [--seconds N] [--shape B,T,H,K ...] [--dtype bfloat16]
 
 LIBRARY is libcosformer_ops.so of a build with COSFORMER_CUDA=ON. Percent of the floor: the time that copying takes that
 the operator must read and write at least (forward q, k, v, o; with backward 12 tensors of that size), at the bandwidth
