@@ -5,7 +5,8 @@
 
 #include "kernels/cuda/combine.h"
 #include "kernels/cuda/run.h"
-#include "kernels/cuda/scan_sweep.h"
+#include "kernels/cuda/scan_rows.h"
+#include "kernels/cuda/scan_state.h"
 
 /// Sweeps, sums and reads as launches: how finely they are split, and where states go.
 namespace cosformer::cuda {

@@ -1,48 +1,32 @@
 #pragma once
 
-#include "kernels/cuda/scan_args.h"
 #include "kernels/cuda/scan_layout.h"
 #include "kernels/cuda/tile_product.h"
+#include "kernels/cuda/walk.h"
 
 namespace cosformer::cuda {
 
-/// Numbers of a chunk's tokens, [C] each.
-struct Factors {
-  float *reader_cos, *reader_sin, *reader_scale, *reader_add;
-  float *source_cos, *source_sin, *source_scale, *source_add;
-};
-
+/// Chunks multiplied a warp at a time (tile_product.h), on every GPU and for every T.
 template <class T, int kX, Part kPart>
-class Scan {
- public:
-  using Args = ScanArgs<T>;
-  using L = ScanLayout<T, kX>;
-  static constexpr int kBytes = L::kBytes;
+class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
+  using Base = Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart>;
+  friend Base;
+  using Base::args_, Base::b_, Base::before_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads,
+      Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_,
+      Base::valid_, Base::vector_, Base::X, Base::Y;
+  using typename Base::Chunk;
+  using typename Base::L;
 
-  COSFORMER_DEVICE static void run(const Args& args) {
-    Scan scan(args);
-    scan.sweep();
-  }
+ public:
+  COSFORMER_DEVICE explicit Scan(const ScanArgs<T>& args);
 
  private:
-  static constexpr int X = L::X, Y = L::Y, C = L::C;
-  static constexpr bool kReads = kPart != Part::sum, kSums = kPart != Part::read;
-
-  COSFORMER_DEVICE explicit Scan(const Args& args);
-  COSFORMER_DEVICE void sweep();
-
-  COSFORMER_DEVICE Factors factors(int stage) const;
-  COSFORMER_DEVICE void fetch(int64_t chunk, int source, int stage);
-  COSFORMER_DEVICE void fetch_factors(int64_t first, int source_head, int stage);
-
-  COSFORMER_DEVICE void load_state(const States& from, int64_t index);
-  COSFORMER_DEVICE void store_state(const States& to, int64_t index) const;
-  COSFORMER_DEVICE void clear_local();
-  COSFORMER_DEVICE void end_segment(float faded);
+  COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void arrive(int stage);
+  COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
 
   COSFORMER_DEVICE void put_state(float faded);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
-  COSFORMER_DEVICE void add_along(const Factors& f, float fade);
   COSFORMER_DEVICE void add_state(float fade);
 
   COSFORMER_DEVICE void read_state(const Factors& f);
@@ -52,20 +36,11 @@ class Scan {
   COSFORMER_DEVICE void find_denominators(const Factors& f);
   COSFORMER_DEVICE void put_rows(const Factors& f);
 
-  /// Whether a reader sees a source of its own chunk.
-  COSFORMER_DEVICE bool sees(int reader, int source) const {
-    return args_.reverse ? source >= reader : source <= reader;
-  }
-  COSFORMER_DEVICE float fading(int64_t tokens) const {
-    return decay_ == 0 ? 1.0F : exponential(-static_cast<double>(decay_) * static_cast<double>(tokens));
-  }
   // A state's warps have a wave and X / 4 rows each.
   COSFORMER_DEVICE int wave() const { return thread() / 32 % 2; }
-  COSFORMER_DEVICE int state_row(int m, int i) const { return thread() / 64 * (X / 4) + fragment_row(m, i); }
-  // A vector's elements have some neighbouring lanes each.
-  COSFORMER_DEVICE int along_parts() const { return kThreads / (args_.along == Along::b ? X : Y); }
-  COSFORMER_DEVICE int along_element() const { return thread() / along_parts(); }
-  COSFORMER_DEVICE int along_part() const { return thread() % along_parts(); }
+  COSFORMER_DEVICE int state_wave(int) const { return wave(); }
+  COSFORMER_DEVICE int state_x(int m, int i) const { return thread() / 64 * (X / 4) + fragment_row(m, i); }
+  COSFORMER_DEVICE int state_y(int n, int i) const { return fragment_column(n, i); }
   // An output's warps have 16 M rows and 8 N columns each.
   COSFORMER_DEVICE int warp_row() const { return thread() / 32 % L::kRowWarps * (16 * L::M); }
   COSFORMER_DEVICE int column_warp() const { return thread() / 32 / L::kRowWarps; }
@@ -74,25 +49,71 @@ class Scan {
     constexpr int kColumns = 8 * L::kN;
     return y / kColumns * 2 * kColumns + n * kColumns + y % kColumns;
   }
+  COSFORMER_DEVICE T b_at(int r, int x) const { return b_tile_[r * L::kWide + x]; }
+  COSFORMER_DEVICE T c_at(int r, int y) const { return c_[r * L::kNarrow + y]; }
 
-  const Args& args_;
-  int64_t b_ = 0, count_ = 0, first_position_ = 0, first_segment_ = 0, index_ = 0;
-  int head_ = 0, column_ = 0;
-  float decay_ = 0;
-
-  char* memory_;
-  T *state_, *pairs_, *waves_;                    ///< [X, 2 Y], [C, C], [C, 2 Y]; rows leave through the last
-  float *table_, *vector_, *row_sums_, *scales_;  ///< [C], [2, X], [column warps, C], [C]
-
-  // The chunk at hand.
+  T *state_, *pairs_, *waves_;  ///< [X, 2 Y], [C, C], [C, 2 Y]; rows leave through the last
+  float *row_sums_, *scales_;   ///< [column warps, C], [C]
   T *a_ = nullptr, *b_tile_ = nullptr, *c_ = nullptr;  ///< [C, X], [C, X], [C, Y]
-  int64_t first_ = 0;
-  int valid_ = 0;
-
-  bool started_ = false;  ///< whether the state may be other than 0
-  float local_[L::kStateM][L::kStateN][4], before_[L::kStateM][L::kStateN][4];
-  float vector_local_[2], vector_before_[2];
   float out_[L::M][L::kN][4];
 };
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE Scan<T, kX, kPart>::Scan(const ScanArgs<T>& args) : Base(args) {
+  row_sums_ = vector_ + 2 * X;
+  scales_ = row_sums_ + L::kColumnWarps * C;
+  state_ = reinterpret_cast<T*>(scales_ + C);
+  pairs_ = state_ + X * L::kWaves;
+  waves_ = pairs_ + C * L::kPairs;
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head, int stage) {
+  auto* a = reinterpret_cast<T*>(stage_rows(stage));
+  T* b = a + C * L::kWide;
+  T* c = b + C * L::kWide;
+  if (kReads) load_tile<C, X, L::kWide>(a, args_.a, args_.tokens, b_, head_, first, valid, 0);
+  if (kSums) {
+    load_tile<C, X, L::kWide>(b, args_.b, args_.tokens, b_, source_head, first, valid, 0);
+    load_tile<C, Y, L::kNarrow>(c, args_.c, args_.tokens, b_, source_head, first, valid, column_);
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::arrive(int stage) {
+  a_ = reinterpret_cast<T*>(stage_rows(stage));
+  b_tile_ = a_ + C * L::kWide;
+  c_ = b_tile_ + C * L::kWide;
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void Scan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
+  bool bad = false;
+  if (kReads && chunk.new_state) {
+    put_state(chunk.faded);
+    this->put_vector(chunk.faded);
+  }
+  if constexpr (kSums) {
+    bad = put_waves(f);
+    this->add_along(f, chunk.fade);
+  }
+  bad = any(bad);
+  if (kReads && chunk.first_source) read_state(f);
+  if constexpr (kReads && kSums) {
+    put_pairs(f);
+    sync();
+    if (!bad) add_values(out_);
+  }
+  if (kSums && chunk.adds) add_state(chunk.fade);
+  if constexpr (kReads && kSums) {
+    if (bad) add_values_apart();
+  }
+  if (!kReads || !chunk.last_source) return;
+  if (args_.along == Along::b) find_denominators(f);
+  sync();
+  put_rows(f);
+  sync();
+  store_tile<Y>(waves_, L::kWaves, args_.out, args_.gate, args_.tokens, b_, head_, first_, valid_, column_);
+}
 
 }  // namespace cosformer::cuda

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "kernels/cuda/device.h"
+#include "kernels/cuda/walk.h"
 
 namespace cosformer::cuda {
 
 /// Sizes of tiles. Rows are padded by 16 bytes, so that eight of them lie in different banks.
-template <class T, int kX>
+template <class kT, int kX>
 struct ScanLayout {
+  using T = kT;
   static constexpr int X = kX, Y = X <= 128 ? 64 : 32, C = sizeof(T) == 2 ? 64 : 32;
   static constexpr int kPad = 16 / sizeof(T);
   static constexpr int kWide = X + kPad, kNarrow = Y + kPad, kPairs = C + kPad, kWaves = 2 * Y + kPad;
@@ -17,9 +18,8 @@ struct ScanLayout {
                        kPairsN = C / (8 * kColumnWarps);
   static constexpr int kStateM = X / 64, kStateN = Y / 8;
 
-  static constexpr int kFactors = 8;  // arrays of C floats, see Factors
   static constexpr int kStageBytes = (2 * C * kWide + C * kNarrow) * static_cast<int>(sizeof(T)) +
-                                     kFactors * C * static_cast<int>(sizeof(float));
+                                     Factors::kArrays * C * static_cast<int>(sizeof(float));
   static constexpr int kRestBytes = (X * kWaves + C * kPairs + C * kWaves) * static_cast<int>(sizeof(T)) +
                                     (C + 2 * X + kColumnWarps * C + C) * static_cast<int>(sizeof(float));
   static constexpr int kMost = 160 * 1024;  // what a block may have on sm_80

@@ -6,13 +6,13 @@
 
 namespace cosformer::cuda {
 
-/// out = a S, each wave times the reader's
+/// out = a S, each wave times the reader's; 0 where there is no state yet
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void Scan<T, kX, kPart>::read_state(const Factors& f) {
   float sum[L::M][2 * L::kN][4] = {};
   const Factor<T, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
   const Factor<T, Order::by_depth> S{state_ + column_warp() * 16 * L::kN, L::kWaves};
-  add_product<X>(sum, a, S);
+  if (started_) add_product<X>(sum, a, S);
 #pragma unroll
   for (int m = 0; m < L::M; ++m) {
 #pragma unroll
@@ -49,7 +49,7 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::put_pairs(const Factors& f) {
           const int s = column + fragment_column(n, i);
           const float weight = (sum[m][n][half + i] + f.reader_add[r] + f.source_add[s]) *
                                table_[r < s ? s - r : r - s] * f.source_scale[s];
-          pair[i] = sees(r, s) && s < valid_ ? weight : 0.0F;
+          pair[i] = sees(r, s) ? weight : 0.0F;
           row_sum += pair[i];
         }
         put_pair(pairs_ + r * L::kPairs + column + fragment_column(n, 0), pair[0], pair[1]);
