@@ -25,6 +25,9 @@ struct Execution {
   std::function<void*(std::size_t bytes)> scratch = {};
   /// How many blocks fill the GPU; decides how finely work is split only. 0: as many as it has processors.
   int width = 0;
+  /// Whose instructions multiply: 90 those of Hopper (on such a GPU alone), 80 those that all have. 0: the
+  /// GPU's own.
+  int architecture = 0;
 };
 
 /// Whether this build has the kernels. Without them every function throws DeviceError.

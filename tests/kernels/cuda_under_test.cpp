@@ -9,6 +9,9 @@ namespace {
 
 /// Calls a function of the GPU's with copies of the arguments in its memory and scratch memory that begins as
 /// NaN.
+// Names of instruction sets stand for those of GPUs.
+constexpr Isa kOldest = Isa::avx512_bf16, kHopper = Isa::amx;
+
 template <class Args, class Function>
 void call(const Args& args, const Execution& execution, const Function& function) {
   DeviceCopies copies;
@@ -35,7 +38,7 @@ const auto* const gpu = testing::AddGlobalTestEnvironment(new Gpu);
 }  // namespace
 
 std::vector<Isa> isas() {
-  return {Isa::avx512_bf16};
+  return {kOldest, kHopper};
 }
 std::vector<Form> forms(const std::vector<Form>&) {
   return {Form::chunked};

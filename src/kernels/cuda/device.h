@@ -46,9 +46,9 @@ COSFORMER_DEVICE int64_t fetch_add(int64_t* number, int64_t more) {
   return static_cast<int64_t>(atomicAdd(reinterpret_cast<Unsigned*>(number), static_cast<Unsigned>(more)));
 }
 
-/// Memory that a block's threads share, aligned to 128 bytes; as much as the launch asked for.
+/// Memory that a block's threads share, aligned to 1024 bytes; as much as the launch asked for.
 COSFORMER_DEVICE char* block_memory() {
-  extern __shared__ __align__(128) char memory[];
+  extern __shared__ __align__(1024) char memory[];
   return memory;
 }
 COSFORMER_DEVICE uint32_t shared_address(const void* in_block_memory) {

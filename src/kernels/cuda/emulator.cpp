@@ -1,6 +1,7 @@
 #include "kernels/cuda/emulator.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <random>
 #include <vector>
@@ -46,6 +47,8 @@ struct Fiber {
   State state = State::runs;
   void* stack_end = nullptr;
   std::vector<Copy> copies;
+  std::deque<std::vector<std::function<void()>>> products;
+  std::vector<std::function<void()>> begun;
   std::unique_ptr<char[]> stack{new char[kStackBytes]};
 };
 
@@ -77,6 +80,8 @@ void begin_thread() {
 void prepare(Fiber& fiber) {
   fiber.state = State::runs;
   fiber.copies.clear();
+  fiber.products.clear();
+  fiber.begun.clear();
   auto end = reinterpret_cast<uintptr_t>(fiber.stack.get() + Fiber::kStackBytes) & ~uintptr_t{15};
   auto* top = reinterpret_cast<void**>(end) - 2;
   *top = reinterpret_cast<void*>(begin_thread);  // where the switch returns to
@@ -171,11 +176,27 @@ void finish_copies() {
   the_block->running->copies.clear();
 }
 
+void begin_product(std::function<void()> product) {
+  the_block->running->begun.push_back(std::move(product));
+}
+void end_products() {
+  Fiber& fiber = *the_block->running;
+  fiber.products.push_back(std::move(fiber.begun));
+  fiber.begun.clear();
+}
+void wait_for_products(int later) {
+  Fiber& fiber = *the_block->running;
+  while (fiber.products.size() > static_cast<size_t>(later)) {
+    for (const auto& product : fiber.products.front()) product();
+    fiber.products.pop_front();
+  }
+}
+
 void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread) {
   Block block;
-  block.memory.resize(static_cast<size_t>(memory_bytes) + 128);
+  block.memory.resize(static_cast<size_t>(memory_bytes) + 1024);
   block.aligned =
-      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(block.memory.data()) + 127) & ~uintptr_t{127});
+      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(block.memory.data()) + 1023) & ~uintptr_t{1023});
   block.body = &thread;
   the_block = &block;
   for (block.index = 0; block.index < blocks; ++block.index) run_block(block);

@@ -42,6 +42,11 @@ bool& vote();
 void begin_copy(void* to, const void* from, int bytes);
 void finish_copies();
 
+/// Products begin when they are waited for.
+void begin_product(std::function<void()> product);
+void end_products();
+void wait_for_products(int later);
+
 /// Runs every block, one after another.
 void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread);
 
@@ -106,6 +111,9 @@ inline void wait_for_copies() {
 
 struct Fragment {
   uint32_t r[4];
+};
+struct Fragment16 {
+  float at[4][4];
 };
 template <bool kTransposed>
 void load_matrices(uint32_t (&r)[4], const void* row) {
@@ -190,6 +198,90 @@ void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t
     return four;
   });
   std::memcpy(sum, result.at, sizeof result.at);
+}
+
+inline uint32_t shared_address(const void* in_block_memory) {
+  return static_cast<uint32_t>(static_cast<const char*>(in_block_memory) - block_memory());
+}
+inline void publish() {}
+inline void begin_products() {}
+inline void end_products() {
+  emulator::end_products();
+}
+template <int kLater>
+void wait_for_products() {
+  emulator::wait_for_products(kLater);
+}
+
+/// Element (i, depth) of a factor that a descriptor names, i along the product's rows or columns: as PTX's
+/// manual lays out its two orders of a swizzled panel.
+template <class T>
+float factor_at(uint64_t descriptor, bool transposed, int i, int depth) {
+  const auto start = static_cast<int>(descriptor & 0x3FFF) << 4,
+             group = static_cast<int>(descriptor >> 32 & 0x3FFF) << 4;
+  const bool wide = descriptor >> 62 == 1;
+  const int row_bytes = wide ? 128 : 64;
+  int at = start;
+  if (transposed) {
+    at += depth / 8 * group + depth % 8 * row_bytes + 2 * i;
+  } else {
+    at += i / 8 * group + i % 8 * row_bytes + 2 * depth;
+  }
+  at ^= wide ? (at >> 7 & 7) << 4 : (at >> 7 & 3) << 4;
+  T element;
+  std::memcpy(&element, block_memory() + at, sizeof element);
+  return widen(element);
+}
+
+template <bool kTransposedA, bool kTransposedB, class T>
+void warpgroup_multiply(float (&d)[8][4], uint64_t a, uint64_t b, bool adds, T) {
+  emulator::begin_product([=, &d] {
+    const int l = thread() % 32, warp = thread() / 32 % 4;
+    float left[2][16];
+    for (int half = 0; half < 2; ++half) {
+      for (int k = 0; k < 16; ++k)
+        left[half][k] = factor_at<T>(a, kTransposedA, 16 * warp + l / 4 + 8 * half, k);
+    }
+    for (int n = 0; n < 8; ++n) {
+      for (int e = 0; e < 2; ++e) {
+        double sums[2] = {adds ? d[n][e] : 0.0F, adds ? d[n][2 + e] : 0.0F};
+        for (int k = 0; k < 16; ++k) {
+          const double right = factor_at<T>(b, kTransposedB, 8 * n + 2 * (l % 4) + e, k);
+          for (int half = 0; half < 2; ++half) sums[half] += static_cast<double>(left[half][k]) * right;
+        }
+        for (int half = 0; half < 2; ++half) d[n][2 * half + e] = static_cast<float>(sums[half]);
+      }
+    }
+  });
+}
+template <bool kTransposedB, class T>
+void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T) {
+  struct Halves {
+    float at[4][2];
+  };
+  Halves mine;
+  for (int r = 0; r < 4; ++r) {
+    for (int e = 0; e < 2; ++e) mine.at[r][e] = half_of<T>(a[r], e);
+  }
+  emulator::begin_product([=, &d] {
+    const int l = thread() % 32;
+    const auto sums = emulator::exchange(mine, [&](const auto& of) {
+      Fragment16 result;
+      for (int n = 0; n < 4; ++n) {
+        for (int i = 0; i < 4; ++i) {
+          double sum = d[n][i];
+          for (int k = 0; k < 16; ++k) {
+            const float left = of(l / 4 * 4 + k % 8 / 2).at[i / 2 + k / 8 * 2][k % 2];
+            const float right = factor_at<T>(b, kTransposedB, 8 * n + 2 * (l % 4) + i % 2, k);
+            sum += static_cast<double>(left) * static_cast<double>(right);
+          }
+          result.at[n][i] = static_cast<float>(sum);
+        }
+      }
+      return result;
+    });
+    std::memcpy(d, sums.at, sizeof sums.at);
+  });
 }
 
 inline float at_least(float x, float floor) {

@@ -21,15 +21,15 @@ COSFORMER_DEVICE T* row_of(const Operand<T>& operand, const Tokens& tokens, int6
          head * operand.head_stride;
 }
 
-/// Begins to copy columns [column, column + kWidth) of tokens [first, first + valid) of a head to `tile`
-/// [kRows, kStride]; what lies beyond is 0.
-template <int kRows, int kWidth, int kStride, class T>
-COSFORMER_DEVICE void load_tile(T* tile, const Operand<const T>& from, const Tokens& tokens, int64_t b,
-                                int head, int64_t first, int valid, int column) {
+/// Begins to copy columns [column, column + kWidth) of tokens [first, first + valid) of a head to a tile of kRows
+/// rows; what lies beyond is 0. tile(r, c): where a vector of 16 bytes has its place.
+template <int kRows, int kWidth, class T, class Tile>
+COSFORMER_DEVICE void load_tile(const Tile& tile, const Operand<const T>& from, const Tokens& tokens,
+                                int64_t b, int head, int64_t first, int valid, int column) {
   constexpr int kVector = 16 / sizeof(T), kVectors = kWidth / kVector;
   for (int v = thread(); v < kRows * kVectors; v += kThreads) {
     const int r = v / kVectors, c = v % kVectors * kVector;
-    T* to = tile + r * kStride + c;
+    T* to = tile(r, c);
     int elements = from.width - column - c;
     elements = r >= valid || elements < 0 ? 0 : elements < kVector ? elements : kVector;
     const T* source =

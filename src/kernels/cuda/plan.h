@@ -7,6 +7,7 @@
 #include "kernels/cuda/run.h"
 #include "kernels/cuda/scan_rows.h"
 #include "kernels/cuda/scan_state.h"
+#include "kernels/cuda/warpgroup_scan.h"
 
 /// Sweeps, sums and reads as launches: how finely they are split, and where states go.
 namespace cosformer::cuda {
@@ -27,14 +28,21 @@ void with_width(int64_t width, const Body& body) {
   body(std::integral_constant<int, 256>{});
 }
 
+template <class Kernel>
+void start_walk(ScanArgs<typename Kernel::T> args, Run& run) {
+  constexpr int kColumns = Kernel::L::Y;
+  args.slices = std::max(1, (args.y_width + kColumns - 1) / kColumns);
+  const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
+  run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, args);
+}
+
 template <class T, Part kPart>
-void start_scan(ScanArgs<T> args, Run& run) {
+void start_scan(const ScanArgs<T>& args, Run& run) {
   with_width(args.x_width, [&](auto width) {
-    using Kernel = Scan<T, width(), kPart>;
-    constexpr int kColumns = ScanLayout<T, width()>::Y;
-    args.slices = std::max(1, (args.y_width + kColumns - 1) / kColumns);
-    const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
-    run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, args);
+    if constexpr (sizeof(T) == 2 && width() <= 128 && kPart != Part::read) {
+      if (run.has_warpgroups()) return start_walk<WarpgroupScan<T, width(), kPart>>(args, run);
+    }
+    start_walk<Scan<T, width(), kPart>>(args, run);
   });
 }
 

@@ -16,11 +16,13 @@ class Run {
   explicit Run(const Execution& execution) : execution_(execution) {
 #if !defined(COSFORMER_EMULATE_CUDA)
     require(cudaGetDevice(&device_), "no GPU");
-    int capability = 0;
-    require(cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device_), "no GPU");
-    if (capability < 8) {
+    int major = 0, minor = 0;
+    require(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device_), "no GPU");
+    require(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device_), "no GPU");
+    architecture_ = 10 * major + minor;
+    if (major < 8) {
       throw DeviceError("attention: expected a GPU of compute capability 8.0 or later, got " +
-                        std::to_string(capability) + ".x");
+                        std::to_string(major) + "." + std::to_string(minor));
     }
 #endif
   }
@@ -50,6 +52,11 @@ class Run {
     launch<Kernel>(blocks, args, execution_.stream);
   }
 
+  /// Whether four warps multiply together: on Hopper alone.
+  bool has_warpgroups() const {
+    return (execution_.architecture > 0 ? execution_.architecture : architecture_) == 90;
+  }
+
   int64_t width() {
     if (execution_.width > 0) return execution_.width;
     int processors = 1;
@@ -61,7 +68,7 @@ class Run {
 
  private:
   const Execution& execution_;
-  int device_ = 0;
+  int device_ = 0, architecture_ = 80;
   std::vector<void*> own_;
 };
 

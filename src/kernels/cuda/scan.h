@@ -15,9 +15,10 @@ class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
       Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_,
       Base::valid_, Base::vector_, Base::X, Base::Y;
   using typename Base::Chunk;
-  using typename Base::L;
 
  public:
+  using typename Base::L;
+
   COSFORMER_DEVICE explicit Scan(const ScanArgs<T>& args);
 
  private:
@@ -72,10 +73,12 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::fetch_rows(int64_t first, int valid, i
   auto* a = reinterpret_cast<T*>(stage_rows(stage));
   T* b = a + C * L::kWide;
   T* c = b + C * L::kWide;
-  if (kReads) load_tile<C, X, L::kWide>(a, args_.a, args_.tokens, b_, head_, first, valid, 0);
+  const auto wide = [](T* tile) { return [=](int r, int x) { return tile + r * L::kWide + x; }; };
+  if (kReads) load_tile<C, X>(wide(a), args_.a, args_.tokens, b_, head_, first, valid, 0);
   if (kSums) {
-    load_tile<C, X, L::kWide>(b, args_.b, args_.tokens, b_, source_head, first, valid, 0);
-    load_tile<C, Y, L::kNarrow>(c, args_.c, args_.tokens, b_, source_head, first, valid, column_);
+    load_tile<C, X>(wide(b), args_.b, args_.tokens, b_, source_head, first, valid, 0);
+    load_tile<C, Y>([=](int r, int y) { return c + r * L::kNarrow + y; }, args_.c, args_.tokens, b_,
+                    source_head, first, valid, column_);
   }
 }
 

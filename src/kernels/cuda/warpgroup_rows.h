@@ -1,0 +1,161 @@
+#pragma once
+
+#include "kernels/cuda/warpgroup_scan.h"
+
+// What the readers of a chunk get: from the state, and from the sources inside the chunk.
+
+namespace cosformer::cuda {
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_pairs(float (&pairs)[kPairsN][4]) {
+#pragma unroll
+  for (int x = 0; x < X; x += 16) {
+    warpgroup_multiply<false, false>(pairs, along_rows(a_rows_, x), along_rows(b_rows_, x), x > 0, T{});
+  }
+}
+
+/// a S of both waves of this warpgroup's columns.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(float (&read)[2 * kOutN][4]) {
+  const char* S = state_ + warpgroup() * (X * 128);
+#pragma unroll
+  for (int x = 0; x < X; x += 16) {
+    warpgroup_multiply<false, true>(read, along_rows(a_rows_, x), panel_at<Panel::wide>(S + x * 128), x > 0,
+                                    T{});
+  }
+}
+
+/// out += weights c
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_values(const uint32_t (&weights)[4][4],
+                                                                float (&out)[kOutN][4]) {
+  const char* c = c_rows_ + warpgroup() * L::kHalfPanel;
+#pragma unroll
+  for (int k = 0; k < C; k += 16) {
+    warpgroup_multiply<true>(out, weights[k / 16], panel_at<Panel::narrow>(c + k * 64), T{});
+  }
+}
+
+/// Products a . b as weights, rounded to T in the order of a factor, and the sums of their rows.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kPairsN][4], const Factors& f,
+                                                         uint32_t (&weights)[4][4]) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int r = row(2 * half);
+    float sum = 0;
+#pragma unroll
+    for (int n = 0; n < kPairsN; ++n) {
+      float pair[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int s = fragment_column(n, i);
+        const float weight = (pairs[n][2 * half + i] + f.reader_add[r] + f.source_add[s]) *
+                             table_[r < s ? s - r : r - s] * f.source_scale[s];
+        pair[i] = sees(r, s) ? weight : 0.0F;
+        sum += pair[i];
+      }
+      weights[n / 2][n % 2 * 2 + half] = narrow_pair(pair[0], pair[1], T{});
+    }
+    if (args_.along == Along::b) {
+      sum += of_lane_xor(sum, 1);
+      sum += of_lane_xor(sum, 2);
+    }
+    row_sums_[half] = sum;
+  }
+}
+
+/// As begin_values(), where a row of c is not finite, which 0 times a weight must not carry to readers that
+/// do not see it: readers up to the next such row at a time, with the rows that they do not see set to 0.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_values_apart(const uint32_t (&weights)[4][4]) {
+  int end = args_.reverse ? -1 : C;  // of the readers done, and of the rows set to 0
+  for (int k = 0; k < C; ++k) {
+    const int j = args_.reverse ? k : C - 1 - k;
+    bool bad = false;
+    for (int y = thread(); y < Y; y += kThreads) bad = bad || !finite(widen(c_at(j, y)));
+    if (!any(bad) && k != C - 1) continue;
+    float out[kOutN][4];
+#pragma unroll
+    for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) out[n][i] = out_[n][i];
+    }
+    begin_products();
+    begin_values(weights, out);
+    end_products();
+    wait_for_products<0>();
+#pragma unroll
+    for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const bool now = args_.reverse ? row(i) > end && row(i) <= j : row(i) < end && row(i) >= j;
+        if (now) out_[n][i] = out[n][i];
+      }
+    }
+    sync();
+    for (int v = thread(); v < C * Y; v += kThreads) {
+      const int r = v / Y;
+      if (args_.reverse ? r <= j : r >= j) *value_at(c_rows_, r, v % Y) = T{};
+    }
+    publish();
+    sync();
+    end = j;
+  }
+}
+
+/// Each row's product with the vector beside the state.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
+  if (args_.along != Along::b) return;
+  constexpr int kParts = kThreads / C;
+  const int r = thread() / kParts, part = thread() % kParts;
+  float sums[2] = {};
+  for (int x = part; started_ && x < X; x += kParts) {
+    const float feature = widen(*wide_at(a_rows_, r, x));
+    sums[0] = fused(feature, vector_[x], sums[0]);
+    if (args_.N == 2) sums[1] = fused(feature, vector_[X + x], sums[1]);
+  }
+#pragma unroll
+  for (int n = 0; n < 2; ++n) {
+    for (int step = 1; step < kParts; step *= 2) sums[n] += of_lane_xor(sums[n], step);
+  }
+  if (part == 0) sums_[r] = fused(f.reader_sin[r], sums[1], f.reader_cos[r] * sums[0]);
+}
+
+/// The chunk's outputs, divided, into rows_.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int r = row(2 * half);
+    float scale = f.reader_scale[r];
+    if (args_.along == Along::b) {
+      const float sum = sums_[r] + row_sums_[half];
+      if (args_.divide) scale *= 1.0F / (sum < args_.eps ? args_.eps : sum);
+      if (args_.denominator && column_ == 0 && warpgroup() == 0 && lane() % 4 == 0 && r < valid_) {
+        const int64_t at = place(args_.tokens, b_, cuda::row(args_.tokens, b_, first_ + r));
+        args_.denominator[at * args_.reader_heads + head_] = sum;
+      }
+    }
+    const float share = args_.reader_add ? f.reader_add[r] : 1.0F;
+#pragma unroll
+    for (int n = 0; n < kOutN; ++n) {
+      const int y = warpgroup() * 32 + fragment_column(n, 0);
+      float pair[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float sum = out_[n][2 * half + i];
+        if (args_.along == Along::c && started_) {
+          float z = f.reader_cos[r] * vector_[y + i];
+          if (args_.N == 2) z = fused(f.reader_sin[r], vector_[X + y + i], z);
+          sum = fused(share, z, sum);
+        }
+        pair[i] = sum * scale;
+      }
+      put_pair(rows_ + r * L::kRow + y, pair[0], pair[1]);
+    }
+  }
+}
+
+}  // namespace cosformer::cuda

@@ -1,0 +1,197 @@
+#pragma once
+
+#include "kernels/cuda/tile_product.h"
+#include "kernels/cuda/warpgroup.h"
+#include "kernels/cuda/warpgroup_layout.h"
+
+namespace cosformer::cuda {
+
+/// Chunks multiplied four warps at a time, on Hopper. Each of the block's two warpgroups works out all
+/// weights of the chunk, which stay in registers as a factor, and half of the columns; of the state it has 64
+/// rows, or a wave.
+///
+///   pairs [C, C] = a b^T;   read [C, 32 cos | 32 sin] = a S      while these run: sums with the vector
+///   out [C, 32] = read, by waves, + pairs c;   local += b^T waves   while this runs: rows leave
+template <class T, int kX, Part kPart>
+class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart> {
+  using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart>;
+  friend Base;
+  using Base::args_, Base::b_, Base::before_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads,
+      Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_,
+      Base::valid_, Base::vector_, Base::X, Base::Y;
+  using typename Base::Chunk;
+  static_assert(kPart != Part::read);
+
+ public:
+  using typename Base::L;
+
+  COSFORMER_DEVICE static void run(const ScanArgs<T>& args) {
+#if defined(COSFORMER_EMULATE_CUDA) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    Base::run(args);
+#else
+    (void)args;  // never started on another GPU
+#endif
+  }
+  COSFORMER_DEVICE explicit WarpgroupScan(const ScanArgs<T>& args);
+
+ private:
+  static constexpr int kPairsN = C / 8, kOutN = Y / 16;
+
+  COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void arrive(int stage);
+  COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
+
+  COSFORMER_DEVICE void put_state(float faded);
+  COSFORMER_DEVICE void put_floors(T* rows, float floor);
+  COSFORMER_DEVICE bool put_waves(const Factors& f);
+  COSFORMER_DEVICE void begin_pairs(float (&pairs)[kPairsN][4]);
+  COSFORMER_DEVICE void begin_read(float (&read)[2 * kOutN][4]);
+  COSFORMER_DEVICE void begin_values(const uint32_t (&pairs)[4][4], float (&out)[kOutN][4]);
+  COSFORMER_DEVICE void begin_state();
+  COSFORMER_DEVICE void weigh(const float (&pairs)[kPairsN][4], const Factors& f, uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void add_values_apart(const uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void find_sums(const Factors& f);
+  COSFORMER_DEVICE void put_rows(const Factors& f);
+
+  COSFORMER_DEVICE static int warpgroup() {
+    return thread() / 128;
+  }
+  COSFORMER_DEVICE static int row(int i) {
+    return thread() / 32 % 4 * 16 + fragment_row(0, i);
+  }
+  COSFORMER_DEVICE static int state_wave(int m) {
+    return X == 128 ? m : warpgroup();
+  }
+  COSFORMER_DEVICE static int state_x(int, int i) {
+    return (X == 128 ? 64 * warpgroup() : 0) + row(i);
+  }
+  COSFORMER_DEVICE static int state_y(int n, int i) {
+    return fragment_column(n, i);
+  }
+
+  // a and b: panels of 64 columns; c: of 32.
+  COSFORMER_DEVICE static T* wide_at(char* rows, int r, int x) {
+    return reinterpret_cast<T*>(rows + x / 64 * L::kPanel + panel_place<Panel::wide>(r, x % 64 * 2));
+  }
+  COSFORMER_DEVICE static T* value_at(char* rows, int r, int y) {
+    return reinterpret_cast<T*>(rows + y / 32 * L::kHalfPanel + panel_place<Panel::narrow>(r, y % 32 * 2));
+  }
+  COSFORMER_DEVICE T b_at(int r, int x) const {
+    return *wide_at(b_rows_, r, x);
+  }
+  COSFORMER_DEVICE T c_at(int r, int y) const {
+    return *value_at(c_rows_, r, y);
+  }
+  /// Rows of a or b from depth x on, as a factor that is read along them.
+  COSFORMER_DEVICE static uint64_t along_rows(const char* rows, int x) {
+    return panel_at<Panel::wide>(rows + x / 64 * L::kPanel + x % 64 * 2);
+  }
+
+  float* sums_;           ///< [C]
+  char *state_, *waves_;  ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
+  T* rows_;               ///< [C, kRow], on their way out
+  char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr;
+  float out_[kOutN][4];
+  float row_sums_[2];  ///< of weights, of this thread's two rows
+};
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const ScanArgs<T>& args) : Base(args) {
+  sums_ = vector_ + 2 * X;
+  state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
+  waves_ = state_ + L::kStateBytes;
+  rows_ = reinterpret_cast<T*>(waves_ + L::kWaveBytes);
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head,
+                                                              int stage) {
+  char* a = stage_rows(stage);
+  char* b = a + L::kWideBytes;
+  char* c = b + L::kWideBytes;
+  const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
+  if (kReads) load_tile<C, X>(wide(a), args_.a, args_.tokens, b_, head_, first, valid, 0);
+  load_tile<C, X>(wide(b), args_.b, args_.tokens, b_, source_head, first, valid, 0);
+  load_tile<C, Y>([=](int r, int y) { return value_at(c, r, y); }, args_.c, args_.tokens, b_, source_head,
+                  first, valid, column_);
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
+  a_rows_ = stage_rows(stage);
+  b_rows_ = a_rows_ + L::kWideBytes;
+  c_rows_ = b_rows_ + L::kWideBytes;
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
+  if (kReads && chunk.new_state) {
+    put_state(chunk.faded);
+    this->put_vector(chunk.faded);
+  }
+  if (kReads) put_floors(reinterpret_cast<T*>(a_rows_), args_.floor_a);
+  put_floors(reinterpret_cast<T*>(b_rows_), args_.floor_b);
+  bool bad = put_waves(f);
+  publish();
+  bad = any(bad);
+
+  uint32_t weights[4][4];
+  if constexpr (kReads) {
+    float pairs[kPairsN][4], read[2 * kOutN][4];
+    const bool reads = chunk.first_source && started_;
+    begin_products();
+    begin_pairs(pairs);
+    end_products();
+    if (reads) {
+      begin_products();
+      begin_read(read);
+    }
+    end_products();
+    find_sums(f);
+    this->add_along(f, chunk.fade);
+    wait_for_products<1>();
+    weigh(pairs, f, weights);
+    wait_for_products<0>();
+#pragma unroll
+    for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        if (!chunk.first_source) continue;
+        out_[n][i] = 0;
+        if (!reads) continue;
+        out_[n][i] = f.reader_cos[row(i)] * read[n][i];
+        if (args_.N == 2) out_[n][i] = fused(f.reader_sin[row(i)], read[kOutN + n][i], out_[n][i]);
+      }
+    }
+  } else {
+    this->add_along(f, chunk.fade);
+  }
+
+  if (chunk.adds) this->fade_local(chunk.fade);
+  if (kReads && !bad) {
+    begin_products();
+    begin_values(weights, out_);
+  }
+  end_products();
+  if (chunk.adds) {
+    begin_products();
+    begin_state();
+  }
+  end_products();
+  if constexpr (kReads) {
+    wait_for_products<1>();
+    if (bad) add_values_apart(weights);
+    if (chunk.last_source) {
+      sync();
+      put_rows(f);
+      sync();
+      store_tile<Y>(rows_, L::kRow, args_.out, args_.gate, args_.tokens, b_, head_, first_, valid_, column_);
+    }
+  }
+  wait_for_products<0>();
+}
+
+}  // namespace cosformer::cuda
+
+#include "kernels/cuda/warpgroup_rows.h"
+#include "kernels/cuda/warpgroup_state.h"
