@@ -21,8 +21,8 @@ COSFORMER_DEVICE T* row_of(const Operand<T>& operand, const Tokens& tokens, int6
          head * operand.head_stride;
 }
 
-/// Begins to copy columns [column, column + kWidth) of tokens [first, first + valid) of a head to a tile of kRows
-/// rows; what lies beyond is 0. tile(r, c): where a vector of 16 bytes has its place.
+/// Begins to copy columns [column, column + kWidth) of tokens [first, first + valid) of a head to a tile of
+/// kRows rows; what lies beyond is 0. tile(r, c): where a vector of 16 bytes has its place.
 template <int kRows, int kWidth, class T, class Tile>
 COSFORMER_DEVICE void load_tile(const Tile& tile, const Operand<const T>& from, const Tokens& tokens,
                                 int64_t b, int head, int64_t first, int valid, int column) {

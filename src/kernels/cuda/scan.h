@@ -11,9 +11,9 @@ template <class T, int kX, Part kPart>
 class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
   using Base = Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart>;
   friend Base;
-  using Base::args_, Base::b_, Base::before_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads,
-      Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_,
-      Base::valid_, Base::vector_, Base::X, Base::Y;
+  using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
+      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
+      Base::vector_, Base::X, Base::Y;
   using typename Base::Chunk;
 
  public:
@@ -50,12 +50,15 @@ class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
     constexpr int kColumns = 8 * L::kN;
     return y / kColumns * 2 * kColumns + n * kColumns + y % kColumns;
   }
+  COSFORMER_DEVICE float& before(int m, int n, int i) { return before_[m][n][i]; }
+  COSFORMER_DEVICE float before(int m, int n, int i) const { return before_[m][n][i]; }
   COSFORMER_DEVICE T b_at(int r, int x) const { return b_tile_[r * L::kWide + x]; }
   COSFORMER_DEVICE T c_at(int r, int y) const { return c_[r * L::kNarrow + y]; }
 
   T *state_, *pairs_, *waves_;  ///< [X, 2 Y], [C, C], [C, 2 Y]; rows leave through the last
   float *row_sums_, *scales_;   ///< [column warps, C], [C]
   T *a_ = nullptr, *b_tile_ = nullptr, *c_ = nullptr;  ///< [C, X], [C, X], [C, Y]
+  float before_[L::kStateM][L::kStateN][4];
   float out_[L::M][L::kN][4];
 };
 

@@ -17,8 +17,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::put_state(float faded) {
 #pragma unroll
         for (int i = 0; i < 4; i += 2) {
           T* to = state_ + state_x(m, i) * L::kWaves + state_column(wave(), fragment_column(n, i));
-          put_pair(to, fused(before_[m][n][i], faded, local_[m][n][i]),
-                   fused(before_[m][n][i + 1], faded, local_[m][n][i + 1]));
+          put_pair(to, fused(before(m, n, i), faded, local_[m][n][i]),
+                   fused(before(m, n, i + 1), faded, local_[m][n][i + 1]));
         }
       }
     }

@@ -89,7 +89,7 @@ class Walk {
   int valid_ = 0;
 
   bool started_ = false;  ///< whether the state may be other than 0
-  float local_[L::kStateM][L::kStateN][4], before_[L::kStateM][L::kStateN][4];
+  float local_[L::kStateM][L::kStateN][4];
   float vector_local_[2], vector_before_[2];
 };
 

@@ -45,7 +45,8 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::load_state(const States& from, in
         const int x = derived().state_x(m, i), y = column_ + derived().state_y(n, i),
                   wave = derived().state_wave(m);
         const bool there = S && wave < args_.N && x < args_.x_width && y < args_.y_width;
-        before_[m][n][i] = there ? S[wave * from.S_wave + x * from.x_stride + y * from.y_stride] : 0.0F;
+        derived().before(m, n, i) =
+            there ? S[wave * from.S_wave + x * from.x_stride + y * from.y_stride] : 0.0F;
       }
     }
   }
@@ -61,7 +62,6 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::load_state(const States& from, in
 /// The local sums of a segment (Part::sum), else what end_segment() left.
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::store_state(const States& to, int64_t index) const {
-  const auto& numbers = kPart == Part::sum ? local_ : before_;
   float* S = to.S ? to.S + index * to.S_size : nullptr;
 #pragma unroll
   for (int m = 0; m < L::kStateM; ++m) {
@@ -72,7 +72,9 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::store_state(const States& to, int
         const int x = derived().state_x(m, i), y = column_ + derived().state_y(n, i),
                   wave = derived().state_wave(m);
         const bool there = S && wave < args_.N && x < args_.x_width && y < args_.y_width;
-        if (there) S[wave * to.S_wave + x * to.x_stride + y * to.y_stride] = numbers[m][n][i];
+        if (there)
+          S[wave * to.S_wave + x * to.x_stride + y * to.y_stride] =
+              kPart == Part::sum ? local_[m][n][i] : derived().before(m, n, i);
       }
     }
   }
@@ -94,7 +96,8 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::end_segment(float faded) {
 #pragma unroll
     for (int n = 0; n < L::kStateN; ++n) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) before_[m][n][i] = fused(before_[m][n][i], faded, local_[m][n][i]);
+      for (int i = 0; i < 4; ++i)
+        derived().before(m, n, i) = fused(derived().before(m, n, i), faded, local_[m][n][i]);
     }
   }
 #pragma unroll

@@ -6,9 +6,10 @@
 
 namespace cosformer::cuda {
 
-/// Chunks multiplied four warps at a time, on Hopper. Each of the block's two warpgroups works out all
-/// weights of the chunk, which stay in registers as a factor, and half of the columns; of the state it has 64
-/// rows, or a wave.
+/// Chunks multiplied four warps at a time, on Hopper. No product depends on a condition, for which the
+/// compiler would have them wait for each other: where there is no state yet it is 0, and products that are
+/// not needed are made. Each of the block's two warpgroups works out all weights of the chunk, which stay in
+/// registers as a factor, and half of the columns; of the state it has 64 rows, or a wave.
 ///
 ///   pairs [C, C] = a b^T;   read [C, 32 cos | 32 sin] = a S      while these run: sums with the vector
 ///   out [C, 32] = read, by waves, + pairs c;   local += b^T waves   while this runs: rows leave
@@ -16,9 +17,9 @@ template <class T, int kX, Part kPart>
 class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart> {
   using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart>;
   friend Base;
-  using Base::args_, Base::b_, Base::before_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads,
-      Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_,
-      Base::valid_, Base::vector_, Base::X, Base::Y;
+  using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
+      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
+      Base::vector_, Base::X, Base::Y;
   using typename Base::Chunk;
   static_assert(kPart != Part::read);
 
@@ -76,6 +77,9 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE static T* value_at(char* rows, int r, int y) {
     return reinterpret_cast<T*>(rows + y / 32 * L::kHalfPanel + panel_place<Panel::narrow>(r, y % 32 * 2));
   }
+  COSFORMER_DEVICE float& before(int m, int n, int i) const {
+    return before_[((m * L::kStateN + n) * 4 + i) * kThreads + thread()];
+  }
   COSFORMER_DEVICE T b_at(int r, int x) const {
     return *wide_at(b_rows_, r, x);
   }
@@ -89,6 +93,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 
   float* sums_;           ///< [C]
   char *state_, *waves_;  ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
+  float* before_;         ///< [state numbers of a thread, threads]
   T* rows_;               ///< [C, kRow], on their way out
   char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr;
   float out_[kOutN][4];
@@ -100,7 +105,8 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const ScanArgs<T>& a
   sums_ = vector_ + 2 * X;
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
-  rows_ = reinterpret_cast<T*>(waves_ + L::kWaveBytes);
+  before_ = reinterpret_cast<float*>(waves_ + L::kWaveBytes);
+  rows_ = reinterpret_cast<T*>(before_ + L::kStateM * L::kStateN * 4 * kThreads);
 }
 
 template <class T, int kX, Part kPart>
@@ -125,7 +131,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
-  if (kReads && chunk.new_state) {
+  if (kReads && chunk.first_source) {
     put_state(chunk.faded);
     this->put_vector(chunk.faded);
   }
@@ -138,14 +144,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   uint32_t weights[4][4];
   if constexpr (kReads) {
     float pairs[kPairsN][4], read[2 * kOutN][4];
-    const bool reads = chunk.first_source && started_;
     begin_products();
     begin_pairs(pairs);
     end_products();
-    if (reads) {
-      begin_products();
-      begin_read(read);
-    }
+    begin_read(read);
     end_products();
     find_sums(f);
     this->add_along(f, chunk.fade);
@@ -157,8 +159,6 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         if (!chunk.first_source) continue;
-        out_[n][i] = 0;
-        if (!reads) continue;
         out_[n][i] = f.reader_cos[row(i)] * read[n][i];
         if (args_.N == 2) out_[n][i] = fused(f.reader_sin[row(i)], read[kOutN + n][i], out_[n][i]);
       }
@@ -167,20 +167,17 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     this->add_along(f, chunk.fade);
   }
 
-  if (chunk.adds) this->fade_local(chunk.fade);
-  if (kReads && !bad) {
-    begin_products();
-    begin_values(weights, out_);
+  this->fade_local(chunk.fade);
+  if constexpr (kReads) {
+    if (bad) add_values_apart(weights);  // leaves c all 0
   }
+  begin_products();
+  if (kReads) begin_values(weights, out_);
   end_products();
-  if (chunk.adds) {
-    begin_products();
-    begin_state();
-  }
+  begin_state();
   end_products();
   if constexpr (kReads) {
     wait_for_products<1>();
-    if (bad) add_values_apart(weights);
     if (chunk.last_source) {
       sync();
       put_rows(f);

@@ -17,8 +17,8 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
       for (int i = 0; i < 4; i += 2) {
         const int x = state_x(m, i), y = state_y(n, i), column = state_wave(m) * 32 + y % 32;
         put_pair(reinterpret_cast<T*>(state_ + y / 32 * (X * 128) + panel_place<Panel::wide>(x, 2 * column)),
-                 fused(before_[m][n][i], faded, local_[m][n][i]),
-                 fused(before_[m][n][i + 1], faded, local_[m][n][i + 1]));
+                 fused(before(m, n, i), faded, local_[m][n][i]),
+                 fused(before(m, n, i + 1), faded, local_[m][n][i + 1]));
       }
     }
   }
