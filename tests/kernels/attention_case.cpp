@@ -22,6 +22,9 @@ double to_double(float x) {
 double to_double(bfloat16 x) {
   return static_cast<double>(static_cast<float>(x));
 }
+double to_double(float16 x) {
+  return static_cast<double>(static_cast<float>(x));
+}
 
 template <class T>
 T nan() {
@@ -89,6 +92,7 @@ bool Tensor<T>::guards_hold() const {
 template class Tensor<float>;
 template class Tensor<double>;
 template class Tensor<bfloat16>;
+template class Tensor<float16>;
 
 std::string Case::describe() const {
   std::ostringstream out;
@@ -203,6 +207,7 @@ Inputs<T>::Inputs(const Case& c, bool rounded_to_bfloat16) : shape(c.shape) {
 template struct Inputs<float>;
 template struct Inputs<double>;
 template struct Inputs<bfloat16>;
+template struct Inputs<float16>;
 
 namespace {
 
@@ -298,6 +303,7 @@ template Results run(const Case&, const Inputs<float>&, const Forward<float>&, c
 template Results run(const Case&, const Inputs<double>&, const Forward<double>&, const Backward<double>&);
 template Results run(const Case&, const Inputs<bfloat16>&, const Forward<bfloat16>&,
                      const Backward<bfloat16>&);
+template Results run(const Case&, const Inputs<float16>&, const Forward<float16>&, const Backward<float16>&);
 
 Results run_reference(const Case& c, const Inputs<double>& inputs) {
   return run<double>(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cosformer/attention.h"
+#include "cosformer/float16.h"
 
 namespace cosformer::test {
 

@@ -12,6 +12,9 @@ std::vector<Form> forms(const std::vector<Form>& forms) {
 std::vector<int64_t> lengths() {
   return {0, 1, 15, 16, 17, 65, kSanitized ? 49 : 130};
 }
+int64_t long_length() {
+  return 2100;
+}
 bool values_are_checked() {
   return true;
 }

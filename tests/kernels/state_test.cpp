@@ -124,7 +124,7 @@ void expect_close(const StateResults& actual, const StateResults& expected, doub
 }
 
 TEST(State, EqualsReference) {
-  for (const int64_t T : {0, 1, 15, 33, 2100}) {
+  for (const int64_t T : {int64_t{0}, int64_t{1}, int64_t{15}, int64_t{33}, under_test::long_length()}) {
     for (const bool decay : {false, true}) {
       for (const bool normalize : {true, false}) {
         for (const Padding padding : {Padding::none, Padding::holes}) {

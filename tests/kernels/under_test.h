@@ -11,8 +11,9 @@ namespace cosformer::test::under_test {
 /// bfloat16 as avx512_bf16 does; it takes what work is split by from the width.
 std::vector<Isa> isas();
 std::vector<Form> forms(const std::vector<Form>& forms);
-/// Lengths about chunks' and vectors' ends.
+/// Lengths about chunks' and vectors' ends, and one of several segments.
 std::vector<int64_t> lengths();
+int64_t long_length();
 /// Whether positions are refused: on a GPU they give NaN.
 bool values_are_checked();
 /// How many random cases are an everyday test.

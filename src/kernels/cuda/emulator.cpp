@@ -204,17 +204,3 @@ void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& t
 }
 
 }  // namespace cosformer::cuda::emulator
-
-namespace cosformer::cuda {
-
-float widen(float16 x) {
-  _Float16 half;
-  std::memcpy(&half, &x, 2);
-  return static_cast<float>(half);
-}
-void narrow(float x, float16& to) {
-  const auto half = static_cast<_Float16>(x);
-  std::memcpy(&to, &half, 2);
-}
-
-}  // namespace cosformer::cuda

@@ -139,14 +139,18 @@ inline float widen(float x) {
 inline float widen(bfloat16 x) {
   return static_cast<float>(x);
 }
-float widen(float16 x);
+inline float widen(float16 x) {
+  return static_cast<float>(x);
+}
 inline void narrow(float x, float& to) {
   to = x;
 }
 inline void narrow(float x, bfloat16& to) {
   to = bfloat16(x);
 }
-void narrow(float x, float16& to);
+inline void narrow(float x, float16& to) {
+  to = float16(x);
+}
 template <class T>
 uint32_t narrow_pair(float first, float second, T) {
   T pair[2];
