@@ -48,16 +48,17 @@ TEST(Properties, StridesNeverChangeBits) {
   }
 }
 
-TEST(Properties, FutureNeverReachesThePast) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
+template <class T>
+void expect_future_never_reaches_the_past() {
+  const T nan(std::numeric_limits<float>::quiet_NaN());
   for (const Isa isa : under_test::isas()) {
     for (const Form form : under_test::forms({Form::quadratic, Form::chunked, Form::recurrent})) {
       const Case c = causal_case(70, 16, 33, 1);
-      Inputs<float> in(c, false);
+      Inputs<T> in(c, true);
       const Execution execution{.isa = isa, .form = form};
       const Results before = run_kernels(c, in, execution);
       for (const int64_t cut : {0, 15, 16, 37, 68}) {
-        Inputs<float> poisoned = in;
+        Inputs<T> poisoned = in;
         for (int64_t b = 0; b < 2; ++b) {
           for (int64_t t = cut + 1; t < 70; ++t) {
             for (int64_t k = 0; k < 16; ++k)
@@ -81,6 +82,13 @@ TEST(Properties, FutureNeverReachesThePast) {
       }
     }
   }
+}
+
+TEST(Properties, FutureNeverReachesThePast) {
+  expect_future_never_reaches_the_past<float>();
+}
+TEST(Properties, FutureNeverReachesThePastInBfloat16) {
+  expect_future_never_reaches_the_past<bfloat16>();
 }
 
 TEST(Properties, GradientOfARowReachesItsPastAlone) {
