@@ -42,15 +42,15 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::fetch_factors(int64_t first, int 
   const float since = fading(i - first), until = fading(end - i);
   const int64_t at = place(args_.tokens, b_, row(args_.tokens, b_, i));
   const int64_t reader = at * args_.reader_heads + head_, source = at * args_.source_heads + source_head;
-  const float scale = args_.source_scale ? args_.source_scale[source] : 1.0F;
+  const float scale = kSums && args_.source_scale ? args_.source_scale[source] : 1.0F;
   f.reader_cos[r] = cosine * (args_.reverse ? until : since);
   f.reader_sin[r] = sine * (args_.reverse ? until : since);
-  f.reader_scale[r] = bad ? cosine : args_.reader_scale ? args_.reader_scale[reader] : 1.0F;
-  f.reader_add[r] = args_.reader_add ? args_.reader_add[reader] : 0.0F;
+  f.reader_scale[r] = bad ? cosine : kReads && args_.reader_scale ? args_.reader_scale[reader] : 1.0F;
+  f.reader_add[r] = kReads && args_.reader_add ? args_.reader_add[reader] : 0.0F;
   f.source_cos[r] = cosine * (args_.reverse ? since : until) * scale;
   f.source_sin[r] = sine * (args_.reverse ? since : until) * scale;
   f.source_scale[r] = scale;
-  f.source_add[r] = args_.source_add ? args_.source_add[source] : 0.0F;
+  f.source_add[r] = kSums && args_.source_add ? args_.source_add[source] : 0.0F;
 }
 
 }  // namespace cosformer::cuda
