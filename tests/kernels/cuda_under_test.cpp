@@ -3,7 +3,6 @@
 #include "cosformer/cuda.h"
 #include "kernels/device_copy.h"
 #include "kernels/under_test.h"
-#include "support/sanitized.h"
 
 namespace cosformer::test::under_test {
 namespace {
@@ -48,12 +47,11 @@ std::vector<Form> forms(const std::vector<Form>&) {
   return {Form::chunked};
 }
 std::vector<int64_t> lengths() {
-  if (kSanitized) return {0, 33};
   if (kDeviceIsEmulated) return {0, 1, 33, 130};
   return {0, 1, 31, 32, 33, 63, 64, 65, 130, 300};
 }
 int64_t long_length() {
-  return kSanitized ? 300 : kDeviceIsEmulated ? 600 : 2100;
+  return kDeviceIsEmulated ? 600 : 2100;
 }
 bool values_are_checked() {
   return false;
