@@ -106,7 +106,7 @@ torch::Tensor MultiHeadAttentionImpl::softmax_advance(const torch::Tensor& q, co
   append(state.values, v, seen);
   std::optional<torch::Tensor> visible;
   if (seen > 0 && count > 1) {
-    visible = torch::ones({count, seen + count}, torch::kBool).tril(seen);
+    visible = torch::ones({count, seen + count}, q.options().dtype(torch::kBool)).tril(seen);
   }
   return at::scaled_dot_product_attention(
              q.transpose(1, 2), state.keys.narrow(1, 0, seen + count).transpose(1, 2),

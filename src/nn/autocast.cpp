@@ -4,13 +4,14 @@
 
 namespace cosformer::nn {
 
-std::optional<torch::ScalarType> autocast_dtype() {
-  if (!at::autocast::is_autocast_enabled(at::kCPU)) return std::nullopt;
-  return at::autocast::get_autocast_dtype(at::kCPU);
+std::optional<torch::ScalarType> autocast_dtype(torch::DeviceType device) {
+  if (!at::autocast::is_autocast_enabled(device)) return std::nullopt;
+  return at::autocast::get_autocast_dtype(device);
 }
 
-Autocast::Autocast(std::optional<torch::ScalarType> dtype)
-    : before_{at::autocast::is_autocast_enabled(at::kCPU), at::autocast::get_autocast_dtype(at::kCPU),
+Autocast::Autocast(std::optional<torch::ScalarType> dtype, torch::DeviceType device)
+    : device_(device),
+      before_{at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device),
               at::autocast::is_autocast_cache_enabled()} {
   set({dtype.has_value(), dtype.value_or(before_.dtype), false});
 }
@@ -19,9 +20,9 @@ Autocast::~Autocast() {
   set(before_);
 }
 
-void Autocast::set(const State& state) {
-  at::autocast::set_autocast_enabled(at::kCPU, state.enabled);
-  at::autocast::set_autocast_dtype(at::kCPU, state.dtype);
+void Autocast::set(const State& state) const {
+  at::autocast::set_autocast_enabled(device_, state.enabled);
+  at::autocast::set_autocast_dtype(device_, state.dtype);
   at::autocast::set_autocast_cache_enabled(state.keeps_weights);
 }
 

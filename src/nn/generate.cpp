@@ -50,14 +50,16 @@ std::vector<int64_t> generate(LanguageModel& model, std::span<const int64_t> pro
 
   std::vector<int64_t> text;
   DecoderState state = model->initial_state(1);
-  torch::Tensor read = torch::tensor(at::ArrayRef<int64_t>(prompt.data(), prompt.size()), torch::kInt64);
+  const auto tokens_there = torch::dtype(torch::kInt64).device(model->device());
+  torch::Tensor read = torch::tensor(at::ArrayRef<int64_t>(prompt.data(), prompt.size()), tokens_there);
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const torch::Tensor logits = model->prefill(read.unsqueeze(0), state).to(torch::kFloat32).contiguous();
+    const torch::Tensor logits =
+        model->prefill(read.unsqueeze(0), state).to(torch::kCPU, torch::kFloat32).contiguous();
     text.push_back(sampler.sample({logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())}));
     if (on_token && !on_token(text.back())) {
       break;
     }
-    read = torch::tensor({text.back()}, torch::kInt64);
+    read = torch::tensor({text.back()}, tokens_there);
   }
   return text;
 }

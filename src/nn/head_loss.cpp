@@ -28,14 +28,17 @@ Pass pass(const torch::Tensor& given_x, const torch::Tensor& given_weight, const
           const HeadLossOptions& options, bool with_gradients) {
   RECORD_USER_SCOPE("cosformer::head_loss");
   const torch::NoGradGuard no_gradients;
-  const Autocast without_autocast(std::nullopt);
+  const Autocast without_autocast(std::nullopt, given_x.device().type());
   const double label_smoothing = options.label_smoothing;
   const torch::Tensor x = operand(given_x, options.rounded);
   const torch::Tensor weight = operand(given_weight, options.rounded);
   const int64_t rows = x.size(0), vocabulary = weight.size(0);
-  const int64_t chunk = head_chunk_rows(rows, vocabulary);
-  const torch::Tensor counts = targets.ne(kNoTarget), chosen = at::where(counts, targets, 0).unsqueeze(0);
-  const torch::Tensor number = options.divisor ? torch::tensor(*options.divisor) : counts.sum();
+  const int64_t chunk = head_chunk_rows(rows, vocabulary, x.is_cuda());
+  // A number of the host's among a GPU's would wait for it: fills bring theirs along.
+  const torch::Tensor counts = targets.ne(kNoTarget);
+  const torch::Tensor chosen = targets.masked_fill(counts.logical_not(), 0).unsqueeze(0);
+  const torch::Tensor number =
+      options.divisor ? at::full({}, *options.divisor, targets.options()) : counts.sum();
   const torch::Tensor factors = (counts.to(x.scalar_type()) / number).unsqueeze(0);
   Pass result;
   if (with_gradients) {
@@ -62,7 +65,9 @@ Pass pass(const torch::Tensor& given_x, const torch::Tensor& given_weight, const
     if (with_gradients) {
       // d logits = (softmax - smoothed one-hot) / count, 0 where there is no target.
       if (label_smoothing > 0) softmax.sub_(label_smoothing / static_cast<double>(vocabulary));
-      softmax.scatter_add_(0, target, torch::full({1, count}, label_smoothing - 1, x.options()));
+      // Flat places: deterministic scatters of matrices wait for a GPU.
+      const torch::Tensor places = target.squeeze(0) * count + at::arange(count, target.options());
+      softmax.view(-1).scatter_add_(0, places, torch::full({count}, label_smoothing - 1, x.options()));
       softmax.mul_(factor);
       if (options.rounded) softmax.copy_(softmax.to(torch::kBFloat16));
       torch::Tensor d_x = result.d_x.narrow(0, begin, count);
@@ -71,7 +76,7 @@ Pass pass(const torch::Tensor& given_x, const torch::Tensor& given_weight, const
     }
   }
   // A mean over nothing.
-  result.loss = at::where(number > 0, loss, std::numeric_limits<double>::quiet_NaN()).to(x.scalar_type());
+  result.loss = loss.masked_fill(number <= 0, std::numeric_limits<double>::quiet_NaN()).to(x.scalar_type());
   return result;
 }
 

@@ -80,6 +80,10 @@ torch::Tensor LanguageModelImpl::embed(const torch::Tensor& tokens, int64_t begi
   return at::dropout(x, config_.dropout, is_training());
 }
 
+torch::Device LanguageModelImpl::device() const {
+  return embedding_->weight.device();
+}
+
 const torch::Tensor& LanguageModelImpl::head_weight() const {
   return head_ ? head_->weight : embedding_->weight;
 }
@@ -111,7 +115,8 @@ torch::Tensor LanguageModelImpl::loss(const torch::Tensor& tokens, const torch::
     throw ShapeError(message.str());
   }
   const bool rounded = options.precision == Precision::kBfloat16;
-  const Autocast autocast(rounded ? torch::kBFloat16 : autocast_dtype());
+  const torch::DeviceType on = device().type();
+  const Autocast autocast(rounded ? torch::kBFloat16 : autocast_dtype(on), on);
   const torch::Tensor x =
       hidden(tokens, options.split, options.recompute && at::GradMode::is_enabled()).flatten(0, 1);
   return head_loss(

@@ -25,7 +25,7 @@ class Recompute : public torch::autograd::Function<Recompute> {
     saved.insert(saved.end(), parameters.begin(), parameters.end());
     context->save_for_backward(saved);
     context->saved_data["call"] = c10::IValue::make_capsule(call);
-    const Autocast same(call->autocast);
+    const Autocast same(call->autocast, x.device().type());
     return call->function(x);
   }
 
@@ -38,11 +38,12 @@ class Recompute : public torch::autograd::Function<Recompute> {
     torch::Tensor output;
     {
       const torch::AutoGradMode with_gradients(true);
-      const Autocast same(call->autocast);
-      const torch::Tensor now = random_state();
-      set_random_state(call->random_state);
+      const torch::Device device = inputs[0].device();
+      const Autocast same(call->autocast, device.type());
+      const torch::Tensor now = random_state(device);
+      set_random_state(call->random_state, device);
       output = call->function(inputs[0]);
-      set_random_state(now);
+      set_random_state(now, device);
     }
     torch::autograd::variable_list with, gradients;
     for (const torch::Tensor& input : inputs)
@@ -62,8 +63,8 @@ torch::Tensor recompute(Function function, const torch::Tensor& x,
                         const std::vector<torch::Tensor>& parameters) {
   auto call = c10::make_intrusive<Call>();
   call->function = std::move(function);
-  call->random_state = random_state();
-  call->autocast = autocast_dtype();
+  call->random_state = random_state(x.device());
+  call->autocast = autocast_dtype(x.device().type());
   return Recompute::apply(x, at::TensorList(parameters), call);
 }
 

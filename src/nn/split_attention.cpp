@@ -68,7 +68,8 @@ torch::Tensor split_attention(const torch::Tensor& query, const torch::Tensor& k
                               const torch::Tensor& value, std::optional<int64_t> horizon,
                               const ops::StatefulOptions& options, const SequenceSplit& split) {
   const int64_t batch = key.size(0), length = key.size(1);
-  const torch::Tensor position = torch::full({batch}, split.index * length, torch::kInt64);
+  const torch::Tensor position =
+      torch::full({batch}, split.index * length, key.options().dtype(torch::kInt64));
   const auto [S, z] = ops::attention_state(key, value, position, horizon,
                                            {.decay = options.decay, .feature_map = options.feature_map});
   torch::Tensor kept;

@@ -79,6 +79,8 @@ class LanguageModelImpl : public torch::nn::Module {
   void check_positions(int64_t begin, int64_t count) const;
 
   const LanguageModelConfig& config() const { return config_; }
+  /// Where its weights are, and so tokens, targets and states: the CPU unless it was moved by to().
+  torch::Device device() const;
 
  private:
   torch::Tensor embed(const torch::Tensor& tokens, int64_t begin);
