@@ -9,9 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "cli/device_flag.h"
 #include "cli/verbs.h"
 #include "cli/weights_flag.h"
 #include "data/tokens.h"
+#include "train/device.h"
 #include "train/evaluation.h"
 #include "train/run_folder.h"
 #include "train/set_up.h"
@@ -21,7 +23,7 @@ namespace {
 
 struct Flags {
   std::string folder, split = "test", data_path;
-  std::string weights = "best";
+  std::string weights = "best", device;
   int64_t sequence_length = 0;  ///< 0 = that of the training
 };
 
@@ -30,6 +32,7 @@ void run(const Flags& flags) {
   nn::LanguageModel model = nn::load_model(folder, which_weights(flags.weights));
   const train::Recipe recipe = train::read_run_recipe(folder);
   torch::set_num_threads(static_cast<int>(recipe.threads));
+  model->to(train::open_device(flags.device.empty() ? recipe.train.device : flags.device));
   const data::Format format = data::parse_format(recipe.data.format);
   const auto tokenizer = data::Tokenizer::load(folder, format, model->config().vocabulary_size);
   const std::string path = flags.data_path.empty() ? recipe.data.path : flags.data_path;
@@ -57,6 +60,7 @@ void add_evaluate(CLI::App& app) {
       ->check(CLI::IsMember({"train", "valid", "test"}))
       ->capture_default_str();
   add_weights(*verb, flags->weights);
+  add_device(*verb, flags->device);
   verb->add_option("--data.path", flags->data_path, "folder of the data, where it is not the run's own");
   verb->add_option("--sequence_length", flags->sequence_length, "tokens, where it is not the training's")
       ->check(CLI::PositiveNumber);

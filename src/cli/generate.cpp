@@ -11,10 +11,12 @@
 #include <thread>
 
 #include "cli/checks.h"
+#include "cli/device_flag.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "cli/weights_flag.h"
 #include "data/tokenizer.h"
+#include "train/device.h"
 #include "train/run_folder.h"
 
 namespace cosformer::cli {
@@ -22,7 +24,7 @@ namespace {
 
 struct Flags {
   std::string folder, prompt;
-  std::string weights = "best";
+  std::string weights = "best", device;
   nn::GenerationOptions options;
 };
 
@@ -32,6 +34,7 @@ void run(const Flags& flags) {
   nn::LanguageModel model = nn::load_model(folder, which_weights(flags.weights));
   const train::Recipe recipe = train::read_run_recipe(folder);
   torch::set_num_threads(static_cast<int>(recipe.threads));
+  model->to(train::open_device(flags.device.empty() ? recipe.train.device : flags.device));
   const auto tokenizer =
       data::Tokenizer::load(folder, data::parse_format(recipe.data.format), model->config().vocabulary_size);
   const std::vector<int64_t> prompt = tokenizer.encode(flags.prompt);
@@ -66,6 +69,7 @@ void add_generate(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--seed", options.seed, "the same gives the same text")->capture_default_str();
   add_weights(*verb, flags->weights);
+  add_device(*verb, flags->device);
   verb->callback([flags] { run(*flags); });
 }
 

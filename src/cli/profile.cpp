@@ -1,8 +1,10 @@
 // cosformer profile RECIPE: where the time of a training step goes.
 
 #include <ATen/record_function.h>
+#include <c10/core/AutogradState.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "bench/peak.h"
@@ -10,6 +12,7 @@
 #include "cli/profile/recorder.h"
 #include "cli/profile/report.h"
 #include "cli/recipe_overrides.h"
+#include "cli/table.h"
 #include "cli/trial.h"
 #include "cli/verbs.h"
 #include "io/atomic_file.h"
@@ -43,21 +46,33 @@ std::vector<PlacedEvent> recorded_steps(train::Trainer& trainer, int64_t steps) 
   return placed(recorder.events());
 }
 
+/// So that an operator's time is that of its kernels, and all of them are seen by one thread.
+void wait_for_each_kernel() {
+  ::setenv("CUDA_LAUNCH_BLOCKING", "1", 1);
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+}
+
 void run(const Flags& flags, const std::vector<std::string>& arguments) {
-  Trial trial(train::read_recipe(flags.recipe, recipe_overrides(arguments)), flags.steps + 1);
+  train::Recipe asked = train::read_recipe(flags.recipe, recipe_overrides(arguments));
+  const bool on_gpu = asked.train.device == "cuda";
+  if (on_gpu) wait_for_each_kernel();
+  Trial trial(std::move(asked), flags.steps + 1);
   const train::Recipe& recipe = trial.recipe();
   timed_step(trial.trainer());
   ProfileFacts facts{.steps = flags.steps,
                      .thread = OperatorRecorder::this_thread(),
                      .operations = step_operations(trial),
-                     .peak = peak(recipe.threads)};
+                     .peak = on_gpu ? 0 : peak(recipe.threads)};
   const auto events = recorded_steps(trial.trainer(), flags.steps);
-  facts.peak = std::max(facts.peak, peak(recipe.threads));
-  std::printf("%s, %lld tokens a step in sequences of %lld%s, %lld threads, peak %.1f GFLOP/s\n\n",
-              recipe.model.attention.c_str(), static_cast<long long>(trial.step_tokens()),
+  std::string where = "each kernel waited for";
+  if (!on_gpu) {
+    facts.peak = std::max(facts.peak, peak(recipe.threads));
+    where = std::to_string(recipe.threads) + " threads, peak " + fixed(facts.peak / 1e9, 1) + " GFLOP/s";
+  }
+  std::printf("%s, %lld tokens a step in sequences of %lld%s, %s\n\n", recipe.model.attention.c_str(),
+              static_cast<long long>(trial.step_tokens()),
               static_cast<long long>(recipe.train.sequence_length),
-              trial.has_data() ? "" : " (random bytes: no data there)",
-              static_cast<long long>(recipe.threads), facts.peak / 1e9);
+              trial.has_data() ? "" : " (random bytes: no data there)", where.c_str());
   std::fputs(profile_table(events, facts).c_str(), stdout);
   if (!flags.trace.empty()) io::write_file(flags.trace, trace_json(events, facts.thread));
 }

@@ -28,7 +28,7 @@ struct Flags {
 
 /// This command line without --ranks, as that many processes.
 void launch(int64_t ranks, const train::Recipe& recipe) {
-  if (train::rank_environment())
+  if (const auto environment = train::rank_environment(); environment && environment->count > 1)
     throw UsageError("--ranks: expected no other launcher's environment, such as RANK and WORLD_SIZE");
   train::check_ranks(recipe, ranks);
   const int code = train::launch_ranks(own_arguments_without("--ranks"), ranks,

@@ -6,6 +6,7 @@
 
 #include "data/tokenizer.h"
 #include "data/tokens.h"
+#include "train/device.h"
 
 namespace cosformer::cli {
 namespace {
@@ -22,7 +23,8 @@ data::Tokens random_bytes(int64_t count) {
 Trial::Trial(train::Recipe recipe, int64_t least_steps)
     : recipe_(std::move(recipe)),
       has_data_(std::filesystem::exists(recipe_.data.path)),
-      step_tokens_(recipe_.train.batch_size * recipe_.train.accumulation * recipe_.train.sequence_length) {
+      step_tokens_(recipe_.train.batch_size * recipe_.train.accumulation * recipe_.train.sequence_length),
+      team_(train::open_device(recipe_.train.device)) {
   recipe_.train.steps = std::max(recipe_.train.steps, least_steps);
   const data::Format format = data::parse_format(recipe_.data.format);
   const int64_t length = recipe_.train.sequence_length;

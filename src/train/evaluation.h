@@ -6,9 +6,9 @@
 
 namespace cosformer::train {
 
-/// A batch's tokens as tensors [rows, length], which share its memory.
+/// A batch's tokens as tensors [rows, length]; on the CPU they share its memory.
 struct BatchTensors {
-  explicit BatchTensors(data::Batch& batch);
+  BatchTensors(data::Batch& batch, torch::Device device);
   torch::Tensor inputs, targets;
 };
 

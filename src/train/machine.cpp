@@ -9,11 +9,12 @@
 
 namespace cosformer::train {
 
-nlohmann::ordered_json machine_json(int64_t threads) {
+nlohmann::ordered_json machine_json(const Recipe& recipe) {
   return {{"processor", processor_name()},
           {"level", name(selected_isa())},
           {"libtorch", TORCH_VERSION},
-          {"threads", threads}};
+          {"threads", recipe.threads},
+          {"device", recipe.train.device}};
 }
 
 int64_t peak_bytes() {

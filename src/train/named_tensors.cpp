@@ -9,9 +9,9 @@
 namespace cosformer::train {
 namespace {
 
-std::string text_of(const io::TensorBytes& tensor) {
+std::string text_of(const std::string& dtype, at::IntArrayRef shape) {
   std::ostringstream text;
-  text << tensor.dtype << ' ' << at::IntArrayRef(tensor.shape);
+  text << dtype << ' ' << shape;
   return text.str();
 }
 
@@ -32,7 +32,7 @@ const char* dtype_of(const torch::Tensor& tensor) {
 std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors) {
   std::vector<io::TensorBytes> bytes;
   for (const auto& [name, tensor] : tensors) {
-    TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
+    TORCH_INTERNAL_ASSERT(tensor.is_cpu() && tensor.is_contiguous());
     bytes.push_back({name,
                      dtype_of(tensor),
                      tensor.sizes().vec(),
@@ -43,8 +43,15 @@ std::vector<io::TensorBytes> to_bytes(const NamedTensors& tensors) {
 
 NamedTensors copy_of(const NamedTensors& tensors) {
   NamedTensors copies;
-  for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.detach().clone());
+  for (const auto& [name, tensor] : tensors)
+    copies.emplace_back(name, tensor.detach().to(torch::kCPU, tensor.scalar_type(), false, true));
   return copies;
+}
+
+NamedTensors on_host(const NamedTensors& tensors) {
+  NamedTensors there;
+  for (const auto& [name, tensor] : tensors) there.emplace_back(name, tensor.detach().cpu());
+  return there;
 }
 
 NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
@@ -58,16 +65,19 @@ void copy_from(const std::vector<io::TensorBytes>& stored, const NamedTensors& t
                const std::string& place) {
   std::map<std::string, const io::TensorBytes*> by_name;
   for (const io::TensorBytes& tensor : stored) by_name.emplace(tensor.name, &tensor);
-  for (const io::TensorBytes& expected : to_bytes(tensors)) {
-    const auto found = by_name.find(expected.name);
-    const std::string got = found == by_name.end() ? "none" : text_of(*found->second);
-    if (got != text_of(expected)) {
-      throw FormatError(place + ": " + expected.name + ": expected " + text_of(expected) + ", got " + got);
-    }
+  for (const auto& [name, tensor] : tensors) {
+    const auto found = by_name.find(name);
+    const std::string expected = text_of(dtype_of(tensor), tensor.sizes());
+    const std::string got =
+        found == by_name.end() ? "none" : text_of(found->second->dtype, found->second->shape);
+    if (got != expected) throw FormatError(place + ": " + name + ": expected " + expected + ", got " + got);
   }
+  const torch::NoGradGuard no_gradients;
   for (const auto& [name, tensor] : tensors) {
     const auto bytes = by_name.at(name)->bytes;
-    if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
+    const torch::Tensor host = tensor.is_cpu() ? tensor : at::empty_like(tensor, torch::kCPU);
+    if (!bytes.empty()) std::memcpy(host.mutable_data_ptr(), bytes.data(), bytes.size());
+    tensor.copy_(host);
   }
 }
 

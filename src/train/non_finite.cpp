@@ -66,7 +66,7 @@ std::optional<std::string> find_non_finite(nn::LanguageModel& model, std::vector
   std::vector<torch::Tensor> sums(hooks.size());
   bool is_loss = false;
   for (data::Batch& batch : batches) {
-    const BatchTensors tensors(batch);
+    const BatchTensors tensors(batch, model->device());
     const nn::Inspection inspection([&](const std::string& layer, const torch::Tensor& output) {
       forward.look("layer " + layer, "output", output);
       if (!output.requires_grad()) return;

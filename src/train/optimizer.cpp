@@ -28,9 +28,14 @@ Optimizer::Optimizer(std::vector<torch::Tensor> parameters, const OptimizerRecip
 double Optimizer::clip_gradients() const {
   RECORD_USER_SCOPE("cosformer::optimizer");
   const auto norm = [&] {
+    std::vector<torch::Tensor> norms;
+    for (const torch::Tensor& parameter : parameters_)
+      norms.push_back(at::linalg_vector_norm(parameter.grad(), 2));
+    // All at once: a GPU is waited for once.
+    const torch::Tensor of_each = at::stack(norms).cpu();
     double squares = 0;
-    for (const torch::Tensor& parameter : parameters_) {
-      const double of_one = at::linalg_vector_norm(parameter.grad(), 2).item<double>();
+    for (int64_t i = 0; i < of_each.numel(); ++i) {
+      const double of_one = of_each.const_data_ptr<float>()[i];
       squares += of_one * of_one;
     }
     return std::sqrt(squares);
@@ -51,11 +56,10 @@ double Optimizer::clip_gradients() const {
 
 void Optimizer::step_group(const std::vector<std::size_t>& group, double decay, double rate, int64_t t) {
   const std::vector<torch::Tensor> weights = part(parameters_, group);
-  std::vector<torch::Tensor> gradients, steps;
-  for (const torch::Tensor& weight : weights) {
-    gradients.push_back(weight.grad());
-    steps.push_back(torch::tensor(static_cast<double>(t), torch::kFloat32));
-  }
+  std::vector<torch::Tensor> gradients;
+  for (const torch::Tensor& weight : weights) gradients.push_back(weight.grad());
+  const auto on_device = weights.front().options();
+  const std::vector<torch::Tensor> steps(weights.size(), at::full({}, static_cast<double>(t), on_device));
   const std::vector<torch::Tensor> first = part(memories_[0].tensors, group);
   if (recipe_.kind == "nag") {
     if (decay > 0) at::_foreach_mul_(weights, 1 - rate * decay);

@@ -137,6 +137,8 @@ const std::vector<Key>& recipe_keys() {
        "tokens"},
       {"train.precision", COSFORMER_FIELD(train.precision), "float32 | bfloat16", 0, 0, true,
        "of the operands of products; weights, gradients, moments and sums are float32"},
+      {"train.device", COSFORMER_FIELD(train.device), "cpu | cuda", 0, 0, false,
+       "what computes; cuda: a GPU for each rank of a machine, in builds configured with COSFORMER_CUDA"},
       {"train.recompute", COSFORMER_FIELD(train.recompute), "true or false", 0, 0, false,
        "whether the backward pass computes each block again rather than keeping it: less memory, same bits"},
       {"train.skip_non_finite", COSFORMER_FIELD(train.skip_non_finite), "an integer >= 0", 0, kMost, true,

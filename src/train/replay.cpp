@@ -7,6 +7,8 @@
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "nn/random_state.h"
+#include "train/device.h"
+#include "train/generators.h"
 #include "train/non_finite.h"
 #include "train/run_folder.h"
 #include "train/set_up.h"
@@ -63,15 +65,14 @@ std::vector<data::Batch> batches_of(const io::Safetensors& file, const Recipe& r
 }
 
 /// Of several ranks the first one's.
-void set_first_generator(const io::Safetensors& file, const std::string& place) {
-  const torch::Tensor state = nn::random_state();
-  for (const io::TensorBytes& tensor : file.tensors()) {
-    if (tensor.name != "generators.cpu" || tensor.bytes.size() < state.nbytes()) continue;
-    std::memcpy(state.mutable_data_ptr(), tensor.bytes.data(), state.nbytes());
-    nn::set_random_state(state);
-    return;
+void set_first_generator(const io::Safetensors& file, torch::Device device, const std::string& place) {
+  const std::string rows = generator_rows(file.tensors(), device, place);
+  const std::size_t row = nn::random_state(device).nbytes();
+  if (rows.size() < row) {
+    throw FormatError(place + ": " + generators_name(device) +
+                      ": expected the state of a generator, got none");
   }
-  throw FormatError(place + ": generators.cpu: expected the state of a generator, got none");
+  set_generator(device, rows.substr(0, row), 0, 1);
 }
 
 }  // namespace
@@ -92,13 +93,15 @@ std::string replay(const std::filesystem::path& path) {
   const nn::LanguageModelConfig config = nn::load_config(folder);
   const int64_t step = numbers(file, "step", {1}, path.string()).front();
   std::vector<data::Batch> batches = batches_of(file, recipe, config.vocabulary_size, path.string());
+  const torch::Device device = open_device(recipe.train.device);
   set_up_libtorch(recipe);
   nn::LanguageModel model(config);
+  model->to(device);
   NamedTensors tensors;
   for (const auto& parameter : model->named_parameters())
     tensors.emplace_back("weights." + parameter.key(), parameter.value());
   copy_from(file.tensors(), tensors, path.string());
-  set_first_generator(file, path.string());
+  set_first_generator(file, device, path.string());
   model->train();
   if (const auto found = find_non_finite(model, batches, forward_options(recipe), step))
     throw TrainingError(*found);

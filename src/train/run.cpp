@@ -47,7 +47,7 @@ Run::Run(const Recipe& recipe, const fs::path& folder, const data::Tokenizer& to
       store_(folder / "checkpoints", recipe.train.keep_checkpoints) {
   state_.data_identity = {{"train", train.identity()}, {"valid", valid_.identity()}};
   team.require_equal("data", state_.data_identity.dump(2));
-  state_.machine = machine_json(recipe.threads);
+  state_.machine = machine_json(recipe);
   state_.machine["ranks"] = team.count();
   trainer_.emplace(recipe, std::move(train), team);
   if (!restore()) {
@@ -96,6 +96,8 @@ Trainer::Step Run::take_step() {
     return finite_step();
   } catch (const std::bad_alloc&) {
     throw TrainingError(failure);
+  } catch (const c10::OutOfMemoryError&) {
+    throw TrainingError(failure);
   } catch (const c10::Error& error) {
     // LibTorch has no type for it on the CPU.
     if (std::string_view(error.what()).find("t allocate memory") == std::string_view::npos) throw;
@@ -109,7 +111,7 @@ Trainer::Step Run::finite_step() {
       return trainer_->step();
     } catch (const NonFiniteError& error) {
       const fs::path aside = folder_ / kNonFiniteStep;
-      if (team_.is_first()) io::write_safetensors(aside, to_bytes(error.step));
+      if (team_.is_first()) io::write_safetensors(aside, to_bytes(on_host(error.step)));
       const std::string repeat = "; cosformer train --replay " + aside.string() + " repeats it";
       if (in_a_row > recipe_.train.skip_non_finite) throw TrainingError(error.what() + repeat);
       ++state_.skipped_steps;

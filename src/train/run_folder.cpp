@@ -61,10 +61,10 @@ void RunFolder::begin(const Recipe& recipe, const data::Tokenizer& tokenizer) co
   nn::save_config(recipe.model, path_);
   tokenizer.save(path_);
   io::make_folder(path_ / "best");
-  write_run_record(recipe.threads);
+  write_run_record(recipe);
 }
 
-void RunFolder::write_run_record(int64_t threads) const {
+void RunFolder::write_run_record(const Recipe& recipe) const {
   const fs::path file = path_ / "run.json";
   int64_t peak = peak_bytes();
   if (fs::exists(file)) {
@@ -75,7 +75,7 @@ void RunFolder::write_run_record(int64_t threads) const {
   }
   const nlohmann::ordered_json record = {{"version", io::version()},
                                          {"commit", io::commit()},
-                                         {"machine", machine_json(threads)},
+                                         {"machine", machine_json(recipe)},
                                          {"peak_bytes", peak}};
   io::write_file(file, record.dump(2) + '\n');
 }

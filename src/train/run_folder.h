@@ -26,7 +26,7 @@ class RunFolder {
   void begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const;
 
   /// run.json: version, commit, machine and the most memory that a process of the run has held.
-  void write_run_record(int64_t threads) const;
+  void write_run_record(const Recipe& recipe) const;
 
   const std::filesystem::path& path() const { return path_; }
 

@@ -13,10 +13,11 @@ void set_up_libtorch(const Recipe& recipe) {
   at::globalContext().setDeterministicAlgorithms(true, false);
   // Nothing here reads memory that it has not written.
   at::globalContext().setDeterministicFillUninitializedMemory(false);
-  // Lets oneDNN take bfloat16 instructions for float32 products; the head's operands have no more bits.
-  at::globalContext().setFloat32Precision(
-      at::Float32Backend::MKLDNN, at::Float32Op::MATMUL,
-      recipe.train.precision == "bfloat16" ? at::Float32Precision::BF16 : at::Float32Precision::NONE);
+  // Medium lets oneDNN take bfloat16 instructions for float32 products, and cuBLAS TF32's; the head's
+  // operands have no more bits.
+  at::globalContext().setFloat32MatmulPrecision(recipe.train.precision == "bfloat16" ? "medium" : "highest");
+  // cuBLAS sums products of bfloat16 in float32.
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
 }
 
 nn::ForwardOptions forward_options(const Recipe& recipe) {

@@ -21,6 +21,14 @@ data::Sequences read(const Recipe& recipe, const std::string& split, const data:
           recipe.train.sequence_length};
 }
 
+/// The ranks to join. One process that a launcher has started is a rank on a GPU, so that NCCL's path begins
+/// with one, and on the CPU none.
+std::optional<RankEnvironment> ranks_of(const Recipe& recipe) {
+  std::optional<RankEnvironment> environment = rank_environment();
+  if (environment && environment->count == 1 && recipe.train.device == "cpu") environment.reset();
+  return environment;
+}
+
 /// All that the ranks' results depend on.
 void require_equal(Team& team, Recipe recipe) {
   // These may differ from host to host.
@@ -41,7 +49,7 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
   recipe.model.vocabulary_size = tokenizer.vocabulary_size();
   data::Sequences train = read(recipe, "train", tokenizer, recipe.train.sequence_length + 1);
   data::Sequences valid = read(recipe, "valid", tokenizer, 2);
-  Team team(recipe, rank_environment());
+  Team team(recipe, ranks_of(recipe));
   try {
     require_equal(team, recipe);
     std::optional<RunFolder> run_folder;
@@ -52,7 +60,7 @@ TrainResult train(Recipe recipe, const fs::path& folder, const TrainOptions& opt
     Run run(recipe, folder, tokenizer, std::move(train), std::move(valid), options, told, team);
     if (run_folder) run_folder->begin(recipe, tokenizer);
     const TrainResult result = run.run(stop);
-    if (run_folder) run_folder->write_run_record(recipe.threads);
+    if (run_folder) run_folder->write_run_record(recipe);
     return result;
   } catch (const RankError&) {
     throw;

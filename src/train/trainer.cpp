@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "nn/random_state.h"
 #include "train/evaluation.h"
+#include "train/generators.h"
 #include "train/non_finite.h"
 #include "train/replay.h"
 #include "train/schedule.h"
@@ -18,32 +17,20 @@
 namespace cosformer::train {
 namespace {
 
-nn::LanguageModel seeded_model(const Recipe& recipe) {
+/// Initial weights are drawn on the CPU: the same whatever the device.
+nn::LanguageModel seeded_model(const Recipe& recipe, torch::Device device) {
   set_up_libtorch(recipe);
   torch::manual_seed(static_cast<uint64_t>(recipe.seed));
-  return nn::LanguageModel(recipe.model);
+  nn::LanguageModel model(recipe.model);
+  model->to(device);
+  return model;
 }
 
-constexpr const char* kGenerators = "generators.cpu";
-
 /// Ranks drop different values.
-void seed_generator(const Recipe& recipe, const Team& team, int64_t step) {
+void seed_generators(const Recipe& recipe, const Team& team, int64_t step) {
   const auto rank = static_cast<uint64_t>(team.rank());
   torch::manual_seed(static_cast<uint64_t>(recipe.seed) + rank * 0x9E3779B97F4A7C15U +
                      static_cast<uint64_t>(step) * 0xBF58476D1CE4E5B9U);
-}
-
-/// The bytes of all generators.
-/// @throws FormatError
-std::string rows_of(const std::vector<io::TensorBytes>& tensors, const std::string& place) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(),
-                                  [](const io::TensorBytes& tensor) { return tensor.name == kGenerators; });
-  const auto row = static_cast<int64_t>(nn::random_state().nbytes());
-  if (found == tensors.end() || found->dtype != "U8" || found->shape.size() != 2 || found->shape[1] != row) {
-    throw FormatError(place + ": " + kGenerators + ": expected U8 [ranks, " + std::to_string(row) +
-                      "], got " + (found == tensors.end() ? "none" : "another shape or dtype"));
-  }
-  return {reinterpret_cast<const char*>(found->bytes.data()), found->bytes.size()};
 }
 
 }  // namespace
@@ -53,11 +40,11 @@ Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team)
       team_(team),
       stream_(std::move(sequences), {recipe.train.batch_size, recipe.train.accumulation},
               static_cast<uint64_t>(recipe.seed)),
-      model_(seeded_model(recipe)),
+      model_(seeded_model(recipe, team.device())),
       optimizer_(model_->parameters(), recipe.optimizer) {
   begin_averages();
   model_->train();
-  if (!team.is_alone()) seed_generator(recipe, team, 0);
+  if (team.count() > 1) seed_generators(recipe, team, 0);
 }
 
 std::vector<std::string> Trainer::load_fitting_weights(const std::filesystem::path& file) {
@@ -74,7 +61,7 @@ void Trainer::begin_averages() {
 
 Trainer::Step Trainer::step() {
   const int64_t number = steps_done_ + 1;
-  const torch::Tensor random_state = nn::random_state();
+  const torch::Tensor random_state = nn::random_state(team_.device());
   Step step{0, 0, 0,
             learning_rate(recipe_.optimizer.learning_rate, recipe_.schedule, number, recipe_.train.steps)};
   team_.at_step(number);
@@ -86,13 +73,14 @@ Trainer::Step Trainer::step() {
   const std::vector<torch::Tensor> parameters = model_->parameters();
   nn::ForwardOptions options = forward_options(recipe_);
   options.divisor = step.predicted;
-  torch::Tensor sum = torch::zeros({}, torch::kFloat64);
+  torch::Tensor sum = torch::zeros({}, torch::dtype(torch::kFloat64).device(team_.device()));
   for (std::size_t i = 0; i < batches.size(); ++i) {
     data::Batch part = team_.share().of(batches[i]);
     const torch::Tensor loss = loss_of(model_, part, options, team_);
     sum.add_(loss.detach());
     team_.backward(loss, parameters, i + 1 == batches.size());
   }
+  sum = sum.cpu();
   team_.sum(sum);
   step.loss = sum.item<double>();
   step.gradient_norm = optimizer_.clip_gradients();
@@ -107,13 +95,13 @@ Trainer::Step Trainer::step() {
 NonFiniteError Trainer::non_finite(std::vector<data::Batch>& batches,
                                    const torch::Tensor& random_state_before) {
   model_->zero_grad();
-  const torch::Tensor after = nn::random_state();
-  nn::set_random_state(random_state_before);
+  const torch::Tensor after = nn::random_state(team_.device());
+  nn::set_random_state(random_state_before, team_.device());
   NamedTensors step = state();
   add_step(step, steps_done_ + 1, batches);
   std::optional<std::string> place;
   if (team_.is_first()) place = find_non_finite(model_, batches, forward_options(recipe_), steps_done_ + 1);
-  nn::set_random_state(after);
+  nn::set_random_state(after, team_.device());
   return {place.value_or("step " + std::to_string(steps_done_ + 1) +
                          ": expected a finite loss and gradient, got another") +
               "; a smaller optimizer.learning_rate or optimizer.clip_norm may help",
@@ -153,7 +141,8 @@ NamedTensors Trainer::learned() const {
 
 NamedTensors Trainer::state() const {
   NamedTensors tensors = learned();
-  tensors.emplace_back(kGenerators, team_.gather(nn::random_state()));
+  for (const torch::Device& device : generator_devices(team_.device()))
+    tensors.emplace_back(generators_name(device), team_.gather(nn::random_state(device)));
   return tensors;
 }
 
@@ -164,23 +153,20 @@ void Trainer::follow_first() {
 
 void Trainer::restore(const std::vector<io::TensorBytes>& tensors, int64_t steps_done, int64_t data_position,
                       const std::string& place) {
-  std::string generators;
-  if (team_.is_first()) {
-    copy_from(tensors, learned(), place);
-    generators = rows_of(tensors, place);
-  }
+  if (team_.is_first()) copy_from(tensors, learned(), place);
   follow_first();
-  generators = team_.from_first(std::move(generators));
-  torch::Tensor own = nn::random_state();
-  if (generators.size() == static_cast<std::size_t>(team_.count()) * own.nbytes()) {
-    std::memcpy(own.mutable_data_ptr(),
-                generators.data() + static_cast<std::size_t>(team_.rank()) * own.nbytes(), own.nbytes());
-    nn::set_random_state(own);
-  } else {
-    seed_generator(recipe_, team_, steps_done);
-  }
+  restore_generators(tensors, steps_done, place);
   steps_done_ = steps_done;
   stream_.seek(data_position);
+}
+
+void Trainer::restore_generators(const std::vector<io::TensorBytes>& tensors, int64_t steps_done,
+                                 const std::string& place) {
+  seed_generators(recipe_, team_, steps_done);
+  for (const torch::Device& device : generator_devices(team_.device())) {
+    const std::string rows = team_.from_first(team_.is_first() ? generator_rows(tensors, device, place) : "");
+    set_generator(device, rows, team_.rank(), team_.count());
+  }
 }
 
 }  // namespace cosformer::train

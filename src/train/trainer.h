@@ -32,10 +32,11 @@ class NonFiniteError : public TrainingError {
 /// Model, optimiser and place in the data: all that the next step depends on.
 class Trainer {
  public:
-  /// Sets LibTorch's threads, makes it deterministic, seeds its generator and draws the initial weights.
+  /// Sets LibTorch's threads, makes it deterministic, seeds its generators and draws the initial weights.
   /// @param recipe    with model.vocabulary_size filled in
   /// @param sequences of the train split, at least one
-  /// @param team      kept; `step`, `state`, `restore` and `follow_first` are called by all of it
+  /// @param team      kept, and its device used; `step`, `state`, `restore` and `follow_first` are called by
+  /// all of it
   Trainer(const Recipe& recipe, data::Sequences sequences, Team& team);
 
   struct Step {
@@ -73,12 +74,13 @@ class Trainer {
     Trainer& trainer_;
   };
 
-  /// Weights, their average, the optimiser's memory, and the states of LibTorch's generators, a row a rank.
+  /// Weights, their average and the optimiser's memory, which are the trainer's own, on its device; and the
+  /// states of LibTorch's generators (generators.h).
   NamedTensors state() const;
   /// Takes over the first process's weights.
   void follow_first();
-  /// Goes on as the trainer did of which these were taken; with another number of ranks generators begin
-  /// anew.
+  /// Goes on as the trainer did of which these were taken, on whatever device; with another number of ranks,
+  /// or on a GPU after none, generators begin anew.
   /// @param tensors of the first process; the others may have none
   /// @param place for errors
   /// @throws FormatError if the tensors are not those of this recipe
@@ -89,6 +91,8 @@ class Trainer {
   /// All of the state but the generators.
   NamedTensors learned() const;
   NonFiniteError non_finite(std::vector<data::Batch>& batches, const torch::Tensor& random_state_before);
+  void restore_generators(const std::vector<io::TensorBytes>& tensors, int64_t steps_done,
+                          const std::string& place);
   void begin_averages();
   void average_weights();
   void swap_weights();

@@ -25,8 +25,8 @@ std::string parts_table(const std::array<int64_t, kParts>& times, const ProfileF
                                       fixed(share(nanoseconds, all), 1) + " %"};
     if (operations > 0) {
       const double rate = operations / seconds;
-      cells.insert(cells.end(), {fixed(operations / 1e9, 2), fixed(rate / 1e9, 1),
-                                 fixed(100 * rate / facts.peak, 1) + " %"});
+      cells.insert(cells.end(), {fixed(operations / 1e9, 2), fixed(rate / 1e9, 1)});
+      if (facts.peak > 0) cells.push_back(fixed(100 * rate / facts.peak, 1) + " %");
     }
     table.add(std::move(cells));
   };

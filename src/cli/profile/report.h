@@ -13,7 +13,7 @@ struct ProfileFacts {
   int64_t steps = 0;            ///< recorded
   uint64_t thread = 0;          ///< that ran them
   nn::Operations operations{};  ///< of a step, by nn::training_operations
-  double peak = 0;              ///< operations a second
+  double peak = 0;              ///< operations a second; 0: not known
 };
 
 /// Percent of the steps' time outside matrix products, attention and the softmax of the loss.

@@ -70,7 +70,7 @@ std::optional<RankEnvironment> rank_environment(const Lookup& lookup) {
     constexpr int64_t kMost = 1 << 20;
     RankEnvironment result;
     result.count = variables.number(names.count, 1, kMost);
-    if (result.count == 1) return std::nullopt;
+    if (result.count == 1) return result;
     result.rank = variables.number(names.rank, 0, result.count - 1);
     result.local_rank = variables.number(names.local_rank, 0, result.count - 1, 0);
     result.local_count = variables.number(names.local_count, 1, kMost, 1);

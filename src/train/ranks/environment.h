@@ -36,7 +36,8 @@ using Lookup = std::function<const char*(const char*)>;
 ///   Slurm's srun:               SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID, SLURM_STEP_TASKS_PER_NODE
 /// The store's address is MASTER_ADDR and MASTER_PORT (29400 if not given). Without MASTER_ADDR it is the
 /// first host of Slurm's list, or this one where all ranks run here.
-/// @return none for one process alone
+/// @return none for a process that no launcher has started; for one that has no others, a rank with a store
+/// of its own at a free port
 /// @throws RankError naming the variable
 std::optional<RankEnvironment> rank_environment(const Lookup& lookup);
 

@@ -11,6 +11,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "train/ranks/gloo.h"
+#include "train/ranks/nccl.h"
 
 namespace cosformer::train {
 namespace {
@@ -81,9 +82,20 @@ void RankGroup::sum(torch::Tensor tensor) {
   begin_sum(std::move(tensor))->waitAndThrow();
 }
 
+template <class Start>
+c10::intrusive_ptr<c10::ivalue::Future> RankGroup::begin(const Start& start) {
+  c10::intrusive_ptr<c10d::Work> work;
+  try {
+    work = start();
+  } catch (const std::exception& error) {
+    watch_.explain(error.what());
+  }
+  return watch_.guard(work);
+}
+
 c10::intrusive_ptr<c10::ivalue::Future> RankGroup::begin_sum(torch::Tensor tensor) {
   std::vector<torch::Tensor> tensors{std::move(tensor)};
-  return watch_.guard(group_->allreduce(tensors));
+  return begin([&] { return group_->allreduce(tensors); });
 }
 
 std::vector<torch::Tensor> RankGroup::gather(const torch::Tensor& tensor) {
@@ -91,13 +103,13 @@ std::vector<torch::Tensor> RankGroup::gather(const torch::Tensor& tensor) {
   std::vector<std::vector<torch::Tensor>> all(1);
   for (int64_t i = 0; i < count(); ++i) all[0].push_back(torch::empty_like(own[0]));
   gathered_bytes_ += static_cast<int64_t>(own[0].nbytes());
-  wait(group_->allgather(all, own));
+  begin([&] { return group_->allgather(all, own); })->waitAndThrow();
   return all[0];
 }
 
 void RankGroup::broadcast(torch::Tensor tensor) {
   std::vector<torch::Tensor> tensors{std::move(tensor)};
-  wait(group_->broadcast(tensors));
+  begin([&] { return group_->broadcast(tensors); })->waitAndThrow();
 }
 
 std::string RankGroup::broadcast(std::string bytes) {
@@ -109,8 +121,8 @@ std::string RankGroup::broadcast(std::string bytes) {
   return bytes;
 }
 
-Ranks::Ranks(const RankEnvironment& environment, milliseconds timeout)
-    : environment_(environment), timeout_(timeout) {
+Ranks::Ranks(const RankEnvironment& environment, milliseconds timeout, torch::Device device)
+    : environment_(environment), timeout_(timeout), device_(device) {
   silence_log();
   server_ = open_store(environment, timeout);
   // A launcher's store outlives the attempts.
@@ -135,6 +147,9 @@ Ranks::~Ranks() {
   }
   watch_.reset();
   try {
+    // Nothing waits on a GPU any more; NCCL's part complains if it is not ended by hand.
+    for (const auto& group : groups_)
+      if (device_.is_cuda()) group->group()->getBackend(c10::DeviceType::CUDA)->abort();
     // The store is gone for all when rank 0 ends.
     const auto end = std::chrono::steady_clock::now() + timeout_;
     while (is_first() && !environment_.has_agent_store && !Watch::all_ended(*store_, hosts_.size()) &&
@@ -166,10 +181,13 @@ void Ranks::meet() {
 
 RankGroup& Ranks::add_group(const std::string& name, int64_t rank, int64_t count) {
   try {
-    groups_.push_back(
-        std::make_unique<RankGroup>(gloo_group(c10::make_intrusive<c10d::PrefixStore>(name, store_), rank,
-                                               count, environment_.address, environment_.port),
-                                    *watch_));
+    const auto store = c10::make_intrusive<c10d::PrefixStore>(name, store_);
+    const auto group = gloo_group(store, rank, count, environment_.address, environment_.port);
+    if (device_.is_cuda()) {
+      const auto nccl = add_nccl(*group, store, device_);
+      watch_->on_failure([nccl] { nccl->abort(); });
+    }
+    groups_.push_back(std::make_unique<RankGroup>(group, *watch_));
   } catch (const std::exception& error) {
     watch_->explain(error.what());
   }

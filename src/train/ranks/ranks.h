@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torch/types.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -12,9 +14,10 @@
 
 namespace cosformer::train {
 
-/// Ranks that exchange tensors among themselves, in order: c10d's ProcessGroup over Gloo. Every member calls
-/// the same operations in the same sequence, each of which waits for all; a rank that is gone is a RankError
-/// (watch.h).
+/// Ranks that exchange tensors among themselves, in order: c10d's ProcessGroup, over Gloo for tensors in the
+/// host's memory and over NCCL for those on a GPU. Every member calls the same operations in the same
+/// sequence, each of which waits for all; of those on a GPU, its stream does. A rank that is gone is a
+/// RankError (watch.h).
 class RankGroup {
  public:
   RankGroup(c10::intrusive_ptr<c10d::ProcessGroup> group, Watch& watch)
@@ -39,7 +42,9 @@ class RankGroup {
   int64_t gathered_bytes() const { return gathered_bytes_; }
 
  private:
-  void wait(const c10::intrusive_ptr<c10d::Work>& work) { watch_.wait(work); }
+  /// What `start` has begun, which ends as Watch::guard says.
+  template <class Start>
+  c10::intrusive_ptr<c10::ivalue::Future> begin(const Start& start);
 
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   Watch& watch_;
@@ -51,7 +56,9 @@ class Ranks {
  public:
   /// Meets the others. @throws RankError naming those that did not come within the timeout, or the address
   /// that does not answer
-  Ranks(const RankEnvironment& environment, std::chrono::milliseconds timeout);
+  /// @param device of this rank; on a GPU there is NCCL beside Gloo
+  Ranks(const RankEnvironment& environment, std::chrono::milliseconds timeout,
+        torch::Device device = torch::kCPU);
   /// Leaves: waits until all have, unless one is gone.
   ~Ranks();
   Ranks(const Ranks&) = delete;
@@ -79,6 +86,7 @@ class Ranks {
 
   RankEnvironment environment_;
   std::chrono::milliseconds timeout_;
+  torch::Device device_;
   c10::intrusive_ptr<c10d::Store> server_, store_;
   std::vector<std::string> hosts_;
   std::unique_ptr<Watch> watch_;

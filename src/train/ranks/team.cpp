@@ -1,11 +1,14 @@
 #include "train/ranks/team.h"
 
+#include "train/device.h"
+
 namespace cosformer::train {
 
-Team::Team(const Recipe& recipe, const std::optional<RankEnvironment>& environment) {
+Team::Team(const Recipe& recipe, const std::optional<RankEnvironment>& environment)
+    : device_(open_device(recipe.train.device, environment ? environment->local_rank : 0)) {
   check_ranks(recipe, environment ? environment->count : 1);
   if (!environment) return;
-  ranks_ = std::make_unique<Ranks>(*environment, std::chrono::seconds(recipe.train.rank_timeout));
+  ranks_ = std::make_unique<Ranks>(*environment, std::chrono::seconds(recipe.train.rank_timeout), device_);
   const int64_t stretches = recipe.train.sequence_ranks;
   share_ = {rank() / stretches, count() / stretches, rank() % stretches, stretches};
   if (stretches == 1) return;

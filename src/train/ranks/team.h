@@ -15,21 +15,22 @@
 
 namespace cosformer::train {
 
-/// The processes that train one model, or one process alone, for which all this costs nothing. Every process
-/// calls the same functions in the same sequence.
+/// The processes that train one model, or one process alone, for which all this costs nothing, and the device
+/// on which this one computes. Every process calls the same functions in the same sequence. What is exchanged
+/// may lie on the device or in the host's memory.
 class Team {
  public:
   /// One process.
-  Team() = default;
-  /// Joins the ranks that the environment names.
-  /// @throws RankError; RecipeError where the recipe does not fit their number
+  explicit Team(torch::Device device = torch::kCPU) : device_(device) {}
+  /// Joins the ranks that the environment names, if it names any.
+  /// @throws RankError; RecipeError where the recipe does not fit their number; DeviceError
   Team(const Recipe& recipe, const std::optional<RankEnvironment>& environment);
 
-  bool is_alone() const { return !ranks_; }
   /// Whether this process writes the run's folder.
   bool is_first() const { return rank() == 0; }
   int64_t rank() const { return ranks_ ? ranks_->rank() : 0; }
   int64_t count() const { return ranks_ ? ranks_->count() : 1; }
+  torch::Device device() const { return device_; }
   const Share& share() const { return share_; }
   /// For the model's attention.
   const nn::SequenceSplit& split() const { return split_; }
@@ -54,6 +55,7 @@ class Team {
   void from_first(const std::vector<torch::Tensor>& tensors);
 
  private:
+  torch::Device device_;
   std::unique_ptr<Ranks> ranks_;
   Share share_;
   nn::SequenceSplit split_;

@@ -126,6 +126,9 @@ void Watch::fail(Shared& shared, std::unique_lock<std::mutex>& lock, const std::
   const auto error = std::make_exception_ptr(RankError(*shared.failure));
   std::vector<Guarded> guarded;
   guarded.swap(shared.guarded);
+  // They may hang as what they end does.
+  for (auto& action : shared.on_failure) std::thread(std::move(action)).detach();
+  shared.on_failure.clear();
   lock.unlock();
   // Their callbacks run here.
   for (const Guarded& future : guarded) future->setErrorIfNeeded(error);
@@ -135,7 +138,7 @@ void Watch::fail(Shared& shared, std::unique_lock<std::mutex>& lock, const std::
 
 c10::intrusive_ptr<c10::ivalue::Future> Watch::guard(const c10::intrusive_ptr<c10d::Work>& work) {
   const auto future = work->getFuture();
-  auto guarded = c10::make_intrusive<c10::ivalue::Future>(future->elementType());
+  auto guarded = c10::make_intrusive<c10::ivalue::Future>(future->elementType(), future->devices());
   {
     const std::unique_lock lock(shared_->mutex);
     if (shared_->failure) {
@@ -163,8 +166,9 @@ c10::intrusive_ptr<c10::ivalue::Future> Watch::guard(const c10::intrusive_ptr<c1
   return guarded;
 }
 
-void Watch::wait(const c10::intrusive_ptr<c10d::Work>& work) {
-  guard(work)->waitAndThrow();
+void Watch::on_failure(std::function<void()> action) {
+  const std::unique_lock lock(shared_->mutex);
+  shared_->on_failure.push_back(std::move(action));
 }
 
 void Watch::explain(const std::string& error) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,12 +36,15 @@ class Watch {
   /// Tells the others why this rank ends; waits until that is written or the store does not answer.
   void give_up(const std::string& reason);
 
-  /// Waits for the work and throws its error; if a rank is gone, a RankError that names it.
-  void wait(const c10::intrusive_ptr<c10d::Work>& work);
-  /// A future with the work's results, which fails as `wait` does.
+  /// A future with the work's results, or its error; if a rank is gone, a RankError that names it. What is
+  /// done on a GPU counts as done once its stream has it: until then, see `on_failure`.
   c10::intrusive_ptr<c10::ivalue::Future> guard(const c10::intrusive_ptr<c10d::Work>& work);
   /// An error of communication as RankError, once it is known which rank caused it, or after the timeout.
   [[noreturn]] void explain(const std::string& error);
+
+  /// Called once a rank is gone, on a thread of its own: to end what waits on a GPU, so that this rank goes
+  /// on to where the failure is thrown.
+  void on_failure(std::function<void()> action);
 
   bool failed() const;
   /// Whether each rank has written its last beat: it waits for no other any more.
@@ -68,6 +72,7 @@ class Watch {
     std::string farewell;  ///< what the last beat is to say
     bool ends = false, beats_ended = false;
     std::vector<Guarded> guarded;
+    std::vector<std::function<void()>> on_failure;
   };
   static void beat(const std::shared_ptr<Shared>& shared, const c10::intrusive_ptr<c10d::Store>& store);
   static void compare(const std::shared_ptr<Shared>& shared);
