@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cli/verbs_test.h"
+#include "cosformer/cuda.h"
 #include "cosformer/isa.h"
 #include "support/small_disk.h"
 
@@ -55,6 +56,23 @@ TEST_F(Verbs, RecipesThatAreWrongEndWith2AndLeaveNothing) {
   folder_.write("bad.toml", "seed = = 1\n");
   expect_error(run({"train", path("bad.toml"), "--output", path("run")}), 2, "bad.toml: line 1: ");
   EXPECT_FALSE(std::filesystem::exists(path("run")));
+}
+
+TEST_F(Verbs, ADeviceThatIsNotThereEndsWith1) {
+  expect_error(train("run", {"--train.device=gpu"}), 2, "--train.device: expected cpu | cuda, got \"gpu\"");
+  expect_error(run({"evaluate", path("run"), "--device=gpu"}), 2, "--device: gpu not in {cpu,cuda}");
+  if (cuda::is_available()) GTEST_SKIP() << "there is a GPU";
+  const std::string reason = cuda::is_built()
+                                 ? "device cuda: expected a GPU, got none: "
+                                 : "device cuda: this build has no CUDA, expected one configured with "
+                                   "COSFORMER_CUDA=ON";
+  expect_error(train("run", {"--train.device=cuda"}), 1, reason);
+  EXPECT_FALSE(std::filesystem::exists(path("run")));
+  expect_error(run({"profile", recipe(), "--train.device=cuda"}), 1, reason);
+  ASSERT_EQ(train("run").exit_code, 0);
+  expect_error(run({"evaluate", path("run"), "--device=cuda"}), 1, reason);
+  expect_error(run({"generate", path("run"), "--prompt", "a", "--device=cuda"}), 1, reason);
+  expect_error(train("run", {"--resume", "--train.steps=12", "--train.device=cuda"}), 1, reason);
 }
 
 TEST_F(Verbs, DataThatIsWrongEndsWith1) {

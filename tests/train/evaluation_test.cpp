@@ -16,7 +16,7 @@ TEST(Evaluation, IsTheMeanOverEveryPredictedToken) {
   double sum = 0;
   for (int64_t i = 0; i < sequences.count(); ++i) {
     data::Batch batch = sequences.batch(std::vector<int64_t>{i});
-    const BatchTensors tensors(batch);
+    const BatchTensors tensors(batch, torch::kCPU);
     const torch::Tensor logarithms = torch::log_softmax(model->forward(tensors.inputs), -1);
     sum -= logarithms.gather(2, tensors.targets.unsqueeze(2)).sum().item<double>();
   }

@@ -3,15 +3,16 @@
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "io/safetensors.h"
+#include "train/device.h"
 #include "train/replay.h"
-#include "train/runs.h"
+#include "train/runs_on.h"
 #include "train/trainer.h"
 
 namespace cosformer::train::test {
 namespace {
 
 /// Runs from a model of the recipe that `change` has changed.
-class NonFiniteRuns : public Runs {
+class NonFiniteRuns : public RunsOn {
  protected:
   void begin_with(const std::function<void(nn::LanguageModelImpl&)>& change) {
     recipe_.model.tie_embeddings = false;
@@ -42,7 +43,10 @@ class NonFiniteRuns : public Runs {
   }
 };
 
-TEST_F(NonFiniteRuns, NameTheFirstLayerWhoseOutputIsNotFinite) {
+INSTANTIATE_TEST_SUITE_P(Each, NonFiniteRuns, testing::ValuesIn(devices()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(NonFiniteRuns, NameTheFirstLayerWhoseOutputIsNotFinite) {
   begin_with([](nn::LanguageModelImpl& model) {
     model.named_parameters()["blocks.1.ffn.up.weight"][3].fill_(3e38);
   });
@@ -55,7 +59,7 @@ TEST_F(NonFiniteRuns, NameTheFirstLayerWhoseOutputIsNotFinite) {
   }
 }
 
-TEST_F(NonFiniteRuns, NameTheFirstGradientThatIsNotFinite) {
+TEST_P(NonFiniteRuns, NameTheFirstGradientThatIsNotFinite) {
   // Forward, the feed-forward layers see zeros; backward, 1e30 times 1e30 overflows.
   begin_with([](nn::LanguageModelImpl& model) {
     auto parameters = model.named_parameters();
@@ -69,7 +73,7 @@ TEST_F(NonFiniteRuns, NameTheFirstGradientThatIsNotFinite) {
   EXPECT_NE(place.find(" of its output's gradient [3, 16, 16] "), std::string::npos) << place;
 }
 
-TEST_F(NonFiniteRuns, NameAGradientWhoseNormAloneOverflows) {
+TEST_P(NonFiniteRuns, NameAGradientWhoseNormAloneOverflows) {
   begin_with([](nn::LanguageModelImpl& model) {
     auto parameters = model.named_parameters();
     parameters["blocks.0.ffn.up.weight"].fill_(0);
@@ -82,7 +86,7 @@ TEST_F(NonFiniteRuns, NameAGradientWhoseNormAloneOverflows) {
       std::string::npos);
 }
 
-TEST_F(NonFiniteRuns, SkipWhatIsNotFiniteAndResumeToTheSameBits) {
+TEST_P(NonFiniteRuns, SkipWhatIsNotFiniteAndResumeToTheSameBits) {
   make_z_poisonous();
   std::string text = tiny_text(700, 1);
   text[300] = 'Z';
@@ -108,12 +112,12 @@ TEST_F(NonFiniteRuns, SkipWhatIsNotFiniteAndResumeToTheSameBits) {
   }
 }
 
-TEST_F(NonFiniteRuns, LeaveWeightsAndMomentsAsTheyWere) {
+TEST_P(NonFiniteRuns, LeaveWeightsAndMomentsAsTheyWere) {
   make_z_poisonous();
   folder_.write("data/train.txt", std::string(700, 'Z'));
   recipe_.train.skip_non_finite = 2;
   recipe_.model.vocabulary_size = 256;
-  Team alone;
+  Team alone(open_device(recipe_.train.device));
   Trainer trainer(recipe_, {data::read_split(recipe_.data.path, data::Format::kBytes, "train", {}, 2), 16},
                   alone);
   trainer.load_fitting_weights(nn::weights_path(initial_model_, nn::Weights::kLast));
@@ -132,7 +136,7 @@ TEST_F(NonFiniteRuns, LeaveWeightsAndMomentsAsTheyWere) {
   EXPECT_EQ(notes_.size(), 2U) << "skipped, before the one that stops it";
 }
 
-TEST_F(NonFiniteRuns, AreReplayedFromWholeFilesAlone) {
+TEST_P(NonFiniteRuns, AreReplayedFromWholeFilesAlone) {
   make_z_poisonous();
   folder_.write("data/train.txt", std::string(700, 'Z'));
   place_of("run");

@@ -56,21 +56,6 @@ TEST_F(Runs, BestWeightsAreThoseOfTheLowestValidationLoss) {
   EXPECT_EQ(loss(nn::Weights::kLast), last);
 }
 
-TEST_F(Runs, StoppedAnywhereAndResumedTheyEqualAnUninterruptedOne) {
-  run("whole");
-  for (int64_t step = 1; step < recipe_.train.steps; ++step) {
-    const std::string name = "stopped-" + std::to_string(step);
-    const TrainResult result = run(name, false, step);
-    EXPECT_EQ(result.stopped_by, "SIGTERM");
-    EXPECT_EQ(result.step, step);
-    EXPECT_TRUE(fs::exists(path(name) / "checkpoints"));
-    EXPECT_EQ(run(name, true).stopped_by, std::nullopt);
-    EXPECT_EQ(notes_, std::vector<std::string>{"continuing after step " + std::to_string(step)});
-    expect_same("whole", name);
-  }
-  EXPECT_EQ(run("last", false, recipe_.train.steps).stopped_by, std::nullopt) << "nothing is left to stop";
-}
-
 TEST_F(Runs, WithEveryOptimizerAndTheirAverageResumeToTheSameBits) {
   recipe_.train.average_decay = 0.8;
   recipe_.train.label_smoothing = 0.1;

@@ -18,10 +18,18 @@ std::optional<RankEnvironment> read(const Variables& variables) {
   });
 }
 
-TEST(RankEnvironment, IsNoneForOneProcess) {
+TEST(RankEnvironment, IsNoneWithoutALauncher) {
   EXPECT_FALSE(read({}));
-  EXPECT_FALSE(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}}));
   EXPECT_FALSE(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}}));  // a batch script, not srun
+}
+
+TEST(RankEnvironment, OfOneProcessHasAStoreOfItsOwn) {
+  const auto environment =
+      read({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"MASTER_ADDR", "node1"}, {"MASTER_PORT", "x"}});
+  ASSERT_TRUE(environment);
+  EXPECT_EQ(environment->count, 1);
+  EXPECT_EQ(environment->address, "127.0.0.1");
+  EXPECT_EQ(environment->port, 0);
 }
 
 TEST(RankEnvironment, OfTorchrun) {
