@@ -161,7 +161,9 @@ TEST_F(Verbs, AReadOnlyFolderEndsWith1) {
   disk.make_read_only();
   const auto resumed = train("disk/run", {"--train.steps=4", "--resume"});
   EXPECT_EQ(resumed.exit_code, 1);
+  EXPECT_EQ(resumed.out, "finished before, at step 4\n");
   EXPECT_NE(resumed.err.find("Read-only file system"), std::string::npos) << resumed.err;
+  EXPECT_EQ(std::count(resumed.err.begin(), resumed.err.end(), '\n'), 1) << resumed.err;
   EXPECT_EQ(run({"evaluate", path("disk/run")}).exit_code, 0) << "which writes nothing";
 }
 

@@ -89,7 +89,7 @@ TEST_P(Lengths, PaddedGroupsEqualReference) {
     for (const bool causal : {true, false}) {
       for (const bool normalize : {true, false}) {
         Case c;
-        c.shape = {.B = 3, .Tq = GetParam(), .Tk = GetParam(), .H = 4, .G = 2, .K = 20, .V = 24};
+        c.shape = {.B = 3, .Tq = GetParam(), .Tk = GetParam(), .H = 6, .G = 2, .K = 20, .V = 24};
         c.options = {.horizon = GetParam() + 9, .causal = causal, .normalize = normalize};
         c.padding = padding;
         c.states = c.decay = causal;
