@@ -4,8 +4,8 @@
 
 LIBRARY is libcosformer_ops.so of a build with COSFORMER_CUDA=ON. Percent of the floor: the time that copying takes that
 the operator must read and write at least (forward q, k, v, o; with backward 12 tensors of that size), at the bandwidth
-of a copy on the same GPU in the same run, over the measured time. Every shape is first compared with a float64
-evaluation of its first head's first tokens. Times are the best of several rounds in which all take turns.
+of a copy on the same GPU in the same run, over the measured time. Every shape's output and gradients are first compared
+with a float64 evaluation of what the first head's last tokens give. Times are the best of up to 20 calls.
 """
 import argparse
 import datetime
@@ -74,19 +74,27 @@ def fla():
     return run
 
 
-def error_of_first_tokens(q, k, v, output, causal, tokens=256):
-    """The largest difference from the definition in float64, of what the first head's first tokens give."""
+def error_of_last_tokens(q, k, v, d_output, causal, tokens=256):
+    """The largest difference from the definition in float64, relative to the largest number of its tensor: of the first
+    head's last tokens, and of the gradients that they send."""
     T = q.shape[1]
     rows = min(tokens, T)
-    a, b, c = (x[0, :, 0].double() for x in (q, k, v))
-    keys = rows if causal else T
-    i = torch.arange(rows, device="cuda")[:, None]
-    j = torch.arange(keys, device="cuda")[None]
-    w = a[:rows].relu() @ b[:keys].relu().T * torch.cos(math.pi * (i - j).double() / (2 * T))
+    d_last = torch.zeros_like(d_output)
+    d_last[0, -rows:, 0] = d_output[0, -rows:, 0]
+    output = cosformer(q, k, v, causal)
+    got = (output, *torch.autograd.grad(output, (q, k, v), d_last))
+    a, b, c = (x[0, :, 0].detach().double().requires_grad_() for x in (q, k, v))
+    i = torch.arange(T - rows, T, device=q.device)[:, None]
+    j = torch.arange(T, device=q.device)[None]
+    w = a[-rows:].relu() @ b.relu().T * torch.cos(math.pi * (i - j).double() / (2 * T))
     if causal:
-        w = w.tril()
-    expected = w @ c[:keys] / w.sum(1, keepdim=True).clamp_min(1e-6)
-    return (output[0, :rows, 0].double() - expected).abs().max().item()
+        w = w.masked_fill(j > i, 0)
+    exact = w @ c / w.sum(1, keepdim=True).clamp_min(1e-6)
+    expected = (exact, *torch.autograd.grad(exact, (a, b, c), d_last[0, -rows:, 0].double()))
+    differences = [
+        (x[0, -len(y) :, 0].double() - y).abs().max() / y.abs().max().clamp_min(1e-30) for x, y in zip(got, expected)
+    ]
+    return torch.stack(differences).nan_to_num(math.inf).max().item()
 
 
 def measure(name, attention, inputs, causal, floor_ms):
@@ -113,8 +121,10 @@ def step_results(bandwidth, dtype):
         z = torch.zeros(B, H, 2, K, device="cuda")
         position = torch.zeros(B, dtype=torch.int64, device="cuda")
         run = lambda: torch.ops.cosformer.attention_step_(q, k, v, S, z, position, horizon=1 << 30)
+        first = run()
+        if not (first - v).abs().max() < 0.05:
+            sys.exit(f"wrong result of a step at B={B}, H={H}, K={K}: the first one's output is its value")
         graph = torch.cuda.CUDAGraph()
-        run()
         with torch.cuda.graph(graph):
             for _ in range(20):
                 run()
@@ -147,6 +157,12 @@ def main():
     if fla():
         peers["fla linear"] = fla()
 
+    def check(inputs, causal):
+        error = error_of_last_tokens(*inputs, causal)
+        if not error < (1e-4 if dtype == torch.float32 else 0.05):
+            sys.exit(f"wrong result at {list(inputs[0].shape)}, causal {causal}: off by {error}")
+        return error
+
     def add(result):
         report["results"].append(result)
         if "error" in result:
@@ -163,22 +179,20 @@ def main():
         for B, T, H, K in shapes:
             inputs = tensors(B, T, H, K, dtype)
             floor_ms = 4 * B * T * H * K * dtype.itemsize / bandwidth
-            with torch.no_grad():
-                error = error_of_first_tokens(*inputs[:3], cosformer(*inputs[:3], causal), causal)
-            if not error < (2e-5 if dtype == torch.float32 else 0.05):
-                sys.exit(f"wrong result at {(B, T, H, K)}, causal {causal}: off by {error}")
+            error = check(inputs, causal)
             for name, attention in peers.items():
                 if name == "fla linear" and not causal or time.monotonic() - began > given.seconds:
                     continue
                 if name == "flash softmax" and dtype == torch.float32:
                     continue
-                add(measure(name, attention, inputs, causal, floor_ms) | {"error_of_first_tokens": error})
+                add(measure(name, attention, inputs, causal, floor_ms) | {"error_of_last_tokens": error})
     for result in step_results(bandwidth, dtype):
         add(result)
     for T in SOFTMAX_LENGTHS:
         if time.monotonic() - began > given.seconds or dtype == torch.float32:
             break
         inputs = tensors(1, T, 32, 64, dtype)
+        check(inputs, True)
         for name in ("cosformer", "flash softmax"):
             add(measure(name, peers[name], inputs, True, 4 * T * 32 * 64 * dtype.itemsize / bandwidth))
     if given.json:
