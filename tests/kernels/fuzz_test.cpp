@@ -23,6 +23,14 @@ TEST(Fuzz, EveryRandomCaseEqualsReference) {
   RecordProperty("cases", std::to_string(cases));
 }
 
+// 24508: dS, the sum over 152 tokens of five query heads, erred by more than the bound when it was one chain.
+TEST(Fuzz, SeedsThatOnceFailed) {
+  for (const uint64_t seed : {24508}) {
+    const RandomRun run = draw_run(seed);
+    EXPECT_EQ(check_run(run), "") << "seed " << seed << ": " << run.describe();
+  }
+}
+
 TEST(Fuzz, ShrinkingFindsTheLeastFailure) {
   const auto fails = [](const RandomRun& r) { return r.c.shape.K >= 3 && r.c.shape.Tq >= 2; };
   uint64_t seed = 1;

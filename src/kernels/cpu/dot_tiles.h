@@ -162,8 +162,7 @@ COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, c
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) {
-        acc[k][n][v] = load(rows + ((k * N + n) * V + v) * W);
-        if constexpr (kFade) acc[k][n][v] *= fade;
+        acc[k][n][v] = zero();
       }
     }
   }
@@ -190,7 +189,11 @@ COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, c
 #pragma GCC unroll 2
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) store(rows + ((k * N + n) * V + v) * W, acc[k][n][v]);
+      for (int v = 0; v < V; ++v) {
+        float* to = rows + ((k * N + n) * V + v) * W;
+        acc[k][n][v] += (kFade ? load(to) * fade : load(to));
+        store(to, acc[k][n][v]);
+      }
     }
   }
   if (copies.rows) copy_tile<N, V>(acc, copies, k0, interleave);

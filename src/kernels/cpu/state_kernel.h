@@ -152,7 +152,7 @@ COSFORMER_INLINE void add_rows(float* sum, int64_t ld_sum, float fade, const flo
 #pragma GCC unroll 2
   for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[n][v] = load(sum + n * ld_sum + v * W) * fade;
+    for (int v = 0; v < V; ++v) acc[n][v] = zero();
   }
   for (int64_t h = 0; h < heads; ++h) {
     for (int64_t r = h * p.head_keys; r < h * p.head_keys + count; ++r) {
@@ -167,7 +167,10 @@ COSFORMER_INLINE void add_rows(float* sum, int64_t ld_sum, float fade, const flo
 #pragma GCC unroll 2
   for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store(sum + n * ld_sum + v * W, acc[n][v]);
+    for (int v = 0; v < V; ++v) {
+      float* to = sum + n * ld_sum + v * W;
+      store(to, acc[n][v] + load(to) * fade);
+    }
   }
 }
 

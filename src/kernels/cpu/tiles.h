@@ -146,7 +146,8 @@ COSFORMER_INLINE void pair_tile(Vec (&acc)[kTileRows][V], const float* scores, c
 }
 
 /// state[k][n][:] = state[k][n][:] * fade + sum_j y[j][k] u_n[j][:], for rows [k0, k0 + kTileRows) of a
-/// panel; u_n is u times wave n.
+/// panel; u_n is u times wave n. The keys are summed by themselves: errors of one long chain would grow with
+/// its length.
 template <int N, int V, bool kFade>
 COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, const float* const (&u)[2],
                                   int64_t ld_u, int64_t keys, int64_t k0, float fade, const Prefetch& ahead) {
@@ -158,8 +159,7 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        acc[k][n][v] = load(rows + ((k * N + n) * V + v) * W);
-        if constexpr (kFade) acc[k][n][v] *= fade;
+        acc[k][n][v] = zero();
       }
     }
   }
@@ -186,7 +186,10 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) store(rows + ((k * N + n) * V + v) * W, acc[k][n][v]);
+      for (int v = 0; v < V; ++v) {
+        float* to = rows + ((k * N + n) * V + v) * W;
+        store(to, acc[k][n][v] + (kFade ? load(to) * fade : load(to)));
+      }
     }
   }
 }
