@@ -131,6 +131,8 @@ Ranks::Ranks(const RankEnvironment& environment, milliseconds timeout, torch::De
                                                   std::move(store));
   };
   store_ = of_attempt(server_);
+  // A launcher gives its store to its own ranks alone.
+  if (!environment.has_agent_store) take_place();
   meet();
   watch_ =
       std::make_unique<Watch>(of_attempt(server_->clone()), store_name(environment), hosts_, rank(), timeout);
@@ -158,6 +160,13 @@ Ranks::~Ranks() {
   } catch (const std::exception&) {
     // Whoever kept the store has gone already.
   }
+}
+
+void Ranks::take_place() {
+  const std::string number = std::to_string(rank()), size = std::to_string(count());
+  if (store_->compareSet("size", "", size) == size && store_->add("place/" + number, 1) == 1) return;
+  throw RankError(store_name(environment_) + ": rank " + number + " of " + size +
+                  " expected its own run there (MASTER_ADDR, MASTER_PORT), got another one");
 }
 
 void Ranks::meet() {

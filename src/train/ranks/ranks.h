@@ -81,6 +81,8 @@ class Ranks {
   void give_up(const std::string& reason) { watch_->give_up(reason); }
 
  private:
+  /// @throws RankError where the store is that of another run
+  void take_place();
   void meet();
   RankGroup& add_group(const std::string& name, int64_t rank, int64_t count);
 
