@@ -56,6 +56,8 @@ RunFolder::RunFolder(const fs::path& folder, const Recipe& recipe, const data::T
 }
 
 void RunFolder::begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const {
+  // Nor is one without its words.
+  if (tokenizer.vocabulary() && fs::exists(path_ / "checkpoints")) data::Vocabulary::load(path_);
   // recipe.toml makes it a run.
   io::write_file(path_ / "recipe.toml", to_toml(recipe));
   nn::save_config(recipe.model, path_);

@@ -22,7 +22,8 @@ class RunFolder {
   RunFolder(const std::filesystem::path& folder, const Recipe& recipe, const data::Tokenizer& tokenizer,
             bool resume);
 
-  /// Writes what is known before the first step. @throws IoError
+  /// Writes what is known before the first step, or again. @throws IoError, also where a run has lost its
+  /// words
   void begin(const Recipe& recipe, const data::Tokenizer& tokenizer) const;
 
   /// run.json: version, commit, machine and the most memory that a process of the run has held.
