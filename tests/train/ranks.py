@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """ranks.py PROGRAM [TEST...]: trains tiny models on several ranks of this machine, and takes ranks away.
 
-What needs torch's launcher, which `scripts/setup --python` installs, or root's right to make network namespaces, is
-skipped without.
+What needs torch's launcher, which `scripts/setup --python` installs, root's right to make network namespaces, or the
+library COSFORMER_CLOCK_SET_BACK, which sets a program's clock back, is skipped without.
 """
 import json
 import os
@@ -20,6 +20,7 @@ import unittest
 PROGRAM = ""
 DEPS = pathlib.Path(os.environ.get("COSFORMER_DEPS") or pathlib.Path.home() / ".cache/cosformer")
 TORCHRUN = max(map(str, DEPS.glob("python-*/bin/torchrun")), default=None)
+CLOCK_SET_BACK = os.environ.get("COSFORMER_CLOCK_SET_BACK")
 RECIPE = """
 seed = 7
 threads = 1
@@ -111,11 +112,12 @@ class Ranks(unittest.TestCase):
         self.assertEqual(process.returncode, code, said)
         return said
 
-    def start_ranks(self, run, count, *arguments, of_rank=lambda rank: []):
+    def start_ranks(self, run, count, *arguments, of_rank=lambda rank: [], port=None, program=lambda rank: PROGRAM, **environment):
         """As a launcher of another kind does, by the environment alone."""
-        port = str(free_port())
-        return [self.spawn(self.command(run, *arguments, *of_rank(rank)), RANK=str(rank), WORLD_SIZE=str(count),
-                           LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+        port = str(port or free_port())
+        return [self.spawn([program(rank), *self.command(run, *arguments, *of_rank(rank))[1:]], RANK=str(rank),
+                           WORLD_SIZE=str(count), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1",
+                           MASTER_PORT=port, **environment)
                 for rank in range(count)]
 
     def ends(self, processes, code):
@@ -169,13 +171,15 @@ class Ranks(unittest.TestCase):
         self.assert_equal_runs("launched", "environment")
 
     def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(self):
-        self.train("whole", "--ranks=3")
-        ranks = self.start_ranks("stopped", 3)
-        self.wait_for_step("stopped", 6)
-        ranks[1].terminate()  # one of them is enough
-        self.ends(ranks, 3)
-        self.train("stopped", "--ranks=3", "--resume")
-        self.assert_equal_runs("whole", "stopped")
+        for precision in ("float32", "bfloat16"):
+            whole, stopped, key = f"whole-{precision}", f"stopped-{precision}", f"--train.precision={precision}"
+            self.train(whole, "--ranks=3", key)
+            ranks = self.start_ranks(stopped, 3, key)
+            self.wait_for_step(stopped, 6)
+            ranks[1].terminate()  # one of them is enough
+            self.ends(ranks, 3)
+            self.train(stopped, "--ranks=3", "--resume", key)
+            self.assert_equal_runs(whole, stopped)
 
     def test_another_number_of_ranks_goes_on(self):
         self.train("one", dropout=0)
@@ -206,12 +210,25 @@ class Ranks(unittest.TestCase):
         self.assert_equal_runs("whole", "killed-0")
 
     def test_a_stopped_rank_is_named(self):
-        ranks = self.start_ranks("frozen", 3)
-        self.wait_for_step("frozen", 4)
-        ranks[2].send_signal(signal.SIGSTOP)
+        for victim in (2, 0):
+            run = f"frozen-{victim}"
+            ranks = self.start_ranks(run, 3)
+            self.wait_for_step(run, 4)
+            ranks[victim].send_signal(signal.SIGSTOP)
+            start = time.monotonic()
+            who = r"the store at 127\.0\.0\.1:\d+" if victim == 0 else "rank 2 on .*"
+            for error in self.ends([rank for index, rank in enumerate(ranks) if index != victim], 1):
+                self.assertRegex(error, who + r" has not answered for \d+ s, after step \d+")
+            self.assertLess(time.monotonic() - start, 8)
+
+    def test_a_stopped_rank_is_named_while_the_clock_is_set_back(self):
+        if not CLOCK_SET_BACK:
+            self.skipTest("no COSFORMER_CLOCK_SET_BACK")
+        ranks = self.start_ranks("clock", 2, LD_PRELOAD=CLOCK_SET_BACK)
+        self.wait_for_step("clock", 4)
+        ranks[1].send_signal(signal.SIGSTOP)
         start = time.monotonic()
-        for error in self.ends(ranks[:2], 1):
-            self.assertRegex(error, r"rank 2 on .* has not answered for \d+ s, after step \d+")
+        self.assertRegex(self.ends(ranks[:1], 1)[0], r"rank 1 on .* has not answered for \d+ s, after step \d+")
         self.assertLess(time.monotonic() - start, 8)
 
     def test_the_launcher_ends_all(self):
@@ -248,6 +265,17 @@ class Ranks(unittest.TestCase):
             self.assertRegex(error, "rank 2 on .*: recipe: expected steps = 24 as rank 0 has, got steps = 25")
         self.assertFalse((self.folder / "differ").exists())
 
+    def test_ranks_of_another_build_are_refused(self):
+        version = subprocess.run([PROGRAM, "--version"], capture_output=True, check=True).stdout
+        commit = version[version.index(b"(") + 1:version.index(b")")]
+        other = self.folder / "cosformer"
+        other.write_bytes(pathlib.Path(PROGRAM).read_bytes().replace(commit, commit[::-1]))
+        other.chmod(0o755)
+        ranks = self.start_ranks("differ", 2, program=lambda rank: other if rank == 1 else PROGRAM)
+        for error in self.ends(ranks, 1):
+            self.assertRegex(error, "rank 1 on .*: build: expected cosformer .* as rank 0 has, got cosformer ")
+        self.assertFalse((self.folder / "differ").exists())
+
     def test_ranks_with_other_data_are_refused(self):
         other = self.folder / "other"
         other.mkdir()
@@ -275,6 +303,34 @@ class Ranks(unittest.TestCase):
                                  LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
             self.assertIn("expected rank 0 to answer there (MASTER_ADDR, MASTER_PORT), got none within 1 s",
                           self.ends([process], 1)[0])
+
+    def test_a_port_that_is_taken_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            start = time.monotonic()
+            timeouts = ("20", "2")
+            ranks = self.start_ranks("taken", 2, of_rank=lambda rank: ["--train.rank_timeout=" + timeouts[rank]], port=port)
+            self.assertRegex(self.ends(ranks[:1], 1)[0], f"127.0.0.1:{port}: cannot listen: .*address already in use")
+            self.assertLess(time.monotonic() - start, 10, "nothing has to be waited for")
+            self.assertIn(f"127.0.0.1:{port}: rank 1 expected rank 0 to answer there", self.ends(ranks[1:], 1)[0])
+        self.assertFalse((self.folder / "taken").exists())
+
+    def test_a_port_where_another_run_is_leaves_that_one_alone(self):
+        port = free_port()
+        first = self.start_ranks("first", 2, "--train.steps=1000000", port=port)
+        self.wait_for_step("first", 2)
+        for count in (2, 3):
+            start = time.monotonic()
+            ranks = self.start_ranks("second", count, port=port)
+            self.assertIn(f"127.0.0.1:{port}: cannot listen: ", self.ends(ranks[:1], 1)[0])
+            for rank, error in enumerate(self.ends(ranks[1:], 1), 1):
+                self.assertIn(f"127.0.0.1:{port}: rank {rank} of {count} expected its own run there (MASTER_ADDR, "
+                              "MASTER_PORT), got another one", error)
+            self.assertLess(time.monotonic() - start, 8)
+        self.assertFalse((self.folder / "second").exists())
+        self.wait_for_step("first", step_of(self.folder / "first") + 4)
+        first[0].terminate()
+        self.ends(first, 3)
 
     def torchrun(self, run, *arguments):
         return [TORCHRUN, "--no-python", f"--master-port={free_port()}", *arguments, *self.command(run, "--resume")]

@@ -166,6 +166,14 @@ TEST_F(Recipes, WhatAResumedRunHasToKeep) {
   EXPECT_EQ(conflict("train.steps=7"), "train.steps: the run has 1000, got 7");
   EXPECT_EQ(conflict("model.horizon=1024"), "model.horizon: the run has 512, got 1024");
   EXPECT_EQ(conflict("seed=2"), "seed: the run has 1, got 2");
+  EXPECT_EQ(conflict("optimizer.kind=nag"), "optimizer.kind: the run has \"adamw\", got \"nag\"");
+  std::vector<std::string> free_keys;
+  for (const Key& key : recipe_keys())
+    if (!key.binding) free_keys.emplace_back(key.name);
+  EXPECT_EQ(free_keys,
+            (std::vector<std::string>{"threads", "data.path", "train.device", "train.recompute",
+                                      "train.checkpoint_every", "train.keep_checkpoints", "train.time_limit",
+                                      "train.sequence_ranks", "train.rank_timeout"}));
   for (const char* free :
        {"threads=7", "data.path=y", "train.checkpoint_every=1", "train.keep_checkpoints=9"}) {
     EXPECT_EQ(conflict(free), "none") << free;

@@ -12,6 +12,21 @@
 namespace cosformer::train::test {
 namespace {
 
+/// Every file's bytes; of folders the names.
+std::map<std::string, std::string> content(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    files[entry.path()] = entry.is_regular_file() ? read_text(entry.path()) : "";
+  return files;
+}
+
+/// @return their folder, beside the text's
+std::string make_shards_of(const fs::path& text, data::Format format) {
+  const std::string shards = text.string() + "-shards";
+  data::make_shards({text, format, {"train", "valid"}, 300}, 2, shards, [](std::size_t, std::size_t) {});
+  return shards;
+}
+
 TEST_F(Runs, LeaveAModelMetricsAndCheckpoints) {
   EXPECT_EQ(run("run").stopped_by, std::nullopt);
   std::vector<std::string> lines;
@@ -280,13 +295,15 @@ TEST_F(Runs, OfAnotherRecipeAreNotContinued) {
   other[333] = 'x';
   folder_.write("data/train.txt", other);
   EXPECT_NE(error<FormatError>(true).find(expected + "\"700 tokens, crc64 "), std::string::npos);
+  folder_.write("data/train.txt", tiny_text(700, 1));
+  folder_.write("data/valid.txt", tiny_text(100, 3));
+  EXPECT_NE(error<FormatError>(true).find(": expected the data that the run began with, got valid "),
+            std::string::npos);
 }
 
 TEST_F(Runs, OnShardsEqualThoseOnTheText) {
   run("text");
-  data::make_shards({path("data"), data::Format::kBytes, {"train", "valid"}, 300}, 2, path("shards"),
-                    [](std::size_t, std::size_t) {});
-  recipe_.data.path = path("shards");
+  recipe_.data.path = make_shards_of(path("data"), data::Format::kBytes);
   recipe_.data.format = "shards";
   run("shards-run", false, 5);
   run("shards-run", true);
@@ -298,37 +315,100 @@ TEST_F(Runs, OfOtherWordsAreNotContinued) {
   folder_.write("data/train.txt", "a b c d e f g h a b c d e f g h a b c\n");
   folder_.write("data/valid.txt", "a b c\n");
   recipe_.train.batch_size = 1;
+  run("whole");
   run("run", false, 3);
+  const std::string text = read_text(path("data/train.txt"));
+  const auto before = content(path("run"));
+  const std::string other = path("run/vocabulary.txt").string() + ": expected the words of " +
+                            path("data").string() + ", got others";
   folder_.write("data/train.txt", "a b c d e f g x a b c d e f g x a b c\n");
-  EXPECT_NE(error<FormatError>(true).find("vocabulary.txt: expected the words of "), std::string::npos);
+  EXPECT_EQ(error<FormatError>(true), other) << "as many, with the same numbers";
+  EXPECT_EQ(content(path("run")), before);
+  folder_.write("data/train.txt", text);
+  const std::string words = read_text(path("run/vocabulary.txt"));
+  ASSERT_EQ(words.substr(0, 4), "a\nb\n");
+  for (const std::string first : {"b\na\n", "a\nx\n"}) {
+    folder_.write("run/vocabulary.txt", first + words.substr(4));
+    EXPECT_EQ(error<FormatError>(true), other);
+    EXPECT_EQ(read_text(path("run/vocabulary.txt")), first + words.substr(4));
+  }
+  fs::remove(path("run/vocabulary.txt"));
+  EXPECT_EQ(error<IoError>(true),
+            path("run/vocabulary.txt").string() + ": cannot open: No such file or directory");
+  folder_.write("run/vocabulary.txt", words);
+  EXPECT_EQ(content(path("run")), before);
+  run("run", true);
+  expect_same("whole", "run");
+}
+
+TEST_F(Runs, OfAShardFewerAreNotContinued) {
+  recipe_.data.path = make_shards_of(path("data"), data::Format::kBytes);
+  recipe_.data.format = "shards";
+  run("whole");
+  run("run", false, 3);
+  const auto before = content(path("run"));
+  const std::string whole = recipe_.data.path;
+  for (const char* split : {"train", "valid"})
+    folder_.write(std::string("fewer/") + split + ".txt",
+                  read_text(path("data") / (std::string(split) + ".txt")).substr(0, 600));
+  recipe_.data.path = make_shards_of(path("fewer"), data::Format::kBytes);
+  for (const std::string shard : {"/train/shard-00000.tokens", "/train/shard-00001.tokens"})
+    ASSERT_EQ(read_text(whole + shard), read_text(recipe_.data.path + shard));
+  ASSERT_TRUE(fs::exists(whole + "/train/shard-00002.tokens"));
+  const std::string message = error<FormatError>(true);
+  EXPECT_EQ(message.find(recipe_.data.path +
+                         ": expected the data that the run began with, got train \"600 tokens, crc64 "),
+            0U)
+      << message;
+  EXPECT_NE(message.find(", not \"700 tokens, crc64 "), std::string::npos) << message;
+  EXPECT_EQ(content(path("run")), before);
+  recipe_.data.path = whole;
+  run("run", true);
+  expect_same("whole", "run");
 }
 
 TEST_F(Runs, StayAsTheyAreWhereTheyAreNotContinued) {
-  const auto shards_of = [&](const std::string& text, data::Format format) {
-    data::make_shards({path(text), format, {"train", "valid"}, 300}, 2, path(text + "-shards"),
-                      [](std::size_t, std::size_t) {});
-    return path(text + "-shards").string();
-  };
   for (const char* split : {"train", "valid"})
     folder_.write(std::string("words/") + split + ".txt", "a b c d e f g h a b c d e f g h a b c\n");
-  const std::string bytes = shards_of("data", data::Format::kBytes),
-                    words = shards_of("words", data::Format::kWikitext);
+  const std::string bytes = make_shards_of(path("data"), data::Format::kBytes),
+                    words = make_shards_of(path("words"), data::Format::kWikitext);
   recipe_.data.format = "shards";
   recipe_.data.path = bytes;
   run("run", false, 3);
-  const auto content = [&] {
-    std::map<std::string, std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator(path("run")))
-      files[entry.path()] = entry.is_regular_file() ? read_text(entry.path()) : "";
-    return files;
-  };
-  const auto before = content();
+  const auto before = content(path("run"));
   recipe_.data.path = words;
   EXPECT_NE(error<FormatError>(true).find("expected the data that the run began with"), std::string::npos);
-  EXPECT_EQ(content(), before);
+  EXPECT_EQ(content(path("run")), before);
   recipe_.data.path = bytes;
+  const std::string toml = read_text(path("run/recipe.toml"));
+  for (const std::string& other : {std::string(), toml.substr(0, toml.rfind('=') + 1)}) {
+    folder_.write("run/recipe.toml", other);
+    EXPECT_EQ(error<FormatError>(true).find(path("run/recipe.toml").string() + ": "), 0U) << other;
+    EXPECT_EQ(read_text(path("run/recipe.toml")), other);
+  }
   fs::remove(path("run/recipe.toml"));
   EXPECT_NE(error<FormatError>(true).find("run/recipe.toml: "), std::string::npos) << "with any recipe";
+  folder_.write("run/recipe.toml", toml);
+  EXPECT_EQ(content(path("run")), before);
+}
+
+TEST_F(Runs, WhoseFilesAreOfAnotherKindAreNotContinued) {
+  run("whole");
+  run("run", false, 3);
+  for (const std::string name : {"metrics.jsonl", "tensorboard", "checkpoints"}) {
+    const fs::path place = path("run") / name;
+    fs::rename(place, path("aside"));
+    if (name == "metrics.jsonl") {
+      fs::create_directory(place);
+    } else {
+      folder_.write("run/" + name, "");
+    }
+    EXPECT_EQ(error<IoError>(true).find(place.string() + ": "), 0U) << name << ": " << error<IoError>(true);
+    fs::remove(place);
+    fs::rename(path("aside"), place);
+  }
+  run("run", true);
+  expect_same("whole", "run");
 }
 
 TEST_F(Runs, OnAnotherMachineSayThatBitsMayDiffer) {
