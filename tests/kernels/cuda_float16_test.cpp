@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "cosformer/cuda.h"
 #include "kernels/attention_case.h"
@@ -49,12 +50,16 @@ TEST(Float16, EqualsReference) {
   constexpr double kHalfUnit = 0x1p-11;
   for (const int architecture : {80, 90}) {
     for (const bool causal : {true, false}) {
-      for (const auto& [K, V] : {std::pair<int64_t, int64_t>{64, 40}, {20, 100}, {200, 16}}) {
+      for (const auto& [K, V, padding] : {std::tuple{64, 40, Padding::right},
+                                          {20, 100, Padding::right},
+                                          {200, 16, Padding::right},
+                                          {64, 40, Padding::holes},
+                                          {128, 96, Padding::packed}}) {
         Case c;
         c.shape = {.B = 2, .Tq = 100, .Tk = 100, .H = 2, .G = 1, .K = K, .V = V};
         c.options = {.horizon = 200, .causal = causal};
         c.states = c.decay = causal;
-        c.padding = Padding::right;
+        c.padding = padding;
         const Inputs<double> exact(c, true);
         const Results expected = run_reference(c, exact);
         const Allowance allowance{.stored = kHalfUnit, .products = 3 * kHalfUnit};

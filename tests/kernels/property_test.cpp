@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/attention_case.h"
@@ -36,24 +37,35 @@ TEST(Properties, ThreadsNeverChangeBits) {
   }
 }
 
-TEST(Properties, StridesNeverChangeBits) {
-  for (const bool causal : {true, false}) {
-    Case c = causal_case(77);
-    c.options.causal = causal;
-    const Results dense = run_kernels(c, Inputs<float>(c, false), {});
-    for (const Layout layout : {Layout::transposed, Layout::misaligned}) {
-      c.layout = layout;
-      EXPECT_EQ(find_difference(run_kernels(c, Inputs<float>(c, false), {}), dense), "") << c.describe();
+template <class T>
+void expect_strides_never_change_bits() {
+  for (const Isa isa : under_test::isas()) {
+    for (const bool causal : {true, false}) {
+      Case c = causal_case(77);
+      c.options.causal = causal;
+      const Results dense = run_kernels(c, Inputs<T>(c, sizeof(T) == 2), {.isa = isa});
+      for (const Layout layout : {Layout::transposed, Layout::misaligned}) {
+        c.layout = layout;
+        EXPECT_EQ(find_difference(run_kernels(c, Inputs<T>(c, sizeof(T) == 2), {.isa = isa}), dense), "")
+            << name(isa) << c.describe();
+      }
     }
   }
 }
 
+TEST(Properties, StridesNeverChangeBits) {
+  expect_strides_never_change_bits<float>();
+}
+TEST(Properties, StridesNeverChangeBitsInBfloat16) {
+  expect_strides_never_change_bits<bfloat16>();
+}
+
 template <class T>
-void expect_future_never_reaches_the_past() {
+void expect_future_never_reaches_the_past(int64_t V) {
   const T nan(std::numeric_limits<float>::quiet_NaN());
   for (const Isa isa : under_test::isas()) {
     for (const Form form : under_test::forms({Form::quadratic, Form::chunked, Form::recurrent})) {
-      const Case c = causal_case(70, 16, 33, 1);
+      const Case c = causal_case(70, 16, V, 1);
       Inputs<T> in(c, true);
       const Execution execution{.isa = isa, .form = form};
       const Results before = run_kernels(c, in, execution);
@@ -63,14 +75,14 @@ void expect_future_never_reaches_the_past() {
           for (int64_t t = cut + 1; t < 70; ++t) {
             for (int64_t k = 0; k < 16; ++k)
               poisoned.query.at(b, t, 0, k) = poisoned.key.at(b, t, 0, k) = nan;
-            for (int64_t v = 0; v < 33; ++v) poisoned.value.at(b, t, 0, v) = nan;
+            for (int64_t v = 0; v < V; ++v) poisoned.value.at(b, t, 0, v) = nan;
           }
         }
         const Results after = run_kernels(c, poisoned, execution);
         for (int64_t b = 0; b < 2; ++b) {
           for (int64_t t = 0; t <= cut; ++t) {
-            for (int64_t v = 0; v < 33; ++v) {
-              const auto i = static_cast<size_t>((b * 70 + t) * 33 + v);
+            for (int64_t v = 0; v < V; ++v) {
+              const auto i = static_cast<size_t>((b * 70 + t) * V + v);
               ASSERT_EQ(after.output[i], before.output[i]) << name(isa) << " cut " << cut << " row " << t;
             }
             for (int64_t k = 0; k < 16; ++k) {
@@ -85,10 +97,10 @@ void expect_future_never_reaches_the_past() {
 }
 
 TEST(Properties, FutureNeverReachesThePast) {
-  expect_future_never_reaches_the_past<float>();
+  expect_future_never_reaches_the_past<float>(33);
 }
 TEST(Properties, FutureNeverReachesThePastInBfloat16) {
-  expect_future_never_reaches_the_past<bfloat16>();
+  for (const int64_t V : {33, 40}) expect_future_never_reaches_the_past<bfloat16>(V);
 }
 
 TEST(Properties, GradientOfARowReachesItsPastAlone) {
@@ -182,8 +194,9 @@ std::vector<std::vector<double>> rows_of_tokens(const std::vector<double>& value
 }
 
 /// Copies the tokens of `from` into those of `to`: the same sequences, padded in another way.
-void copy_tokens(Tensor<float>& to, const TestRows& to_rows, const Tensor<float>& from,
-                 const TestRows& from_rows, int64_t B, int64_t heads, int64_t width) {
+template <class T>
+void copy_tokens(Tensor<T>& to, const TestRows& to_rows, const Tensor<T>& from, const TestRows& from_rows,
+                 int64_t B, int64_t heads, int64_t width) {
   const auto places = [&](const TestRows& rows, int64_t b) {
     std::vector<std::pair<int64_t, int64_t>> out;
     if (!rows.cu_seqlens.empty()) {
@@ -212,8 +225,9 @@ void copy_tokens(Tensor<float>& to, const TestRows& to_rows, const Tensor<float>
   }
 }
 
-TEST(Properties, PaddingNeverChangesBits) {
-  // The same sequences: on the right, on the left, packed, and each alone without padding.
+/// The same sequences: padded on the right, on the left, and packed.
+template <class T>
+void expect_padding_never_changes_bits() {
   for (const bool causal : {true, false}) {
     for (const Isa isa : under_test::isas()) {
       Case c = causal_case(90, 24, 40, 4);
@@ -221,36 +235,88 @@ TEST(Properties, PaddingNeverChangesBits) {
       c.shape.G = 2;
       c.options.causal = causal;
       c.padding = Padding::right;
-      const Inputs<float> right(c, false);
+      const Inputs<T> right(c, sizeof(T) == 2);
       const Results expected = run_kernels(c, right, {.isa = isa});
       for (const Padding padding : {Padding::left, Padding::packed}) {
         Case other = c;
         other.padding = padding;
-        Inputs<float> in(other, false);
-        const auto copy = [&](Tensor<float> Inputs<float>::*tensor, TestRows Inputs<float>::*rows,
-                              int64_t heads, int64_t width) {
+        Inputs<T> in(other, sizeof(T) == 2);
+        const auto copy = [&](Tensor<T> Inputs<T>::*tensor, TestRows Inputs<T>::*rows, int64_t heads,
+                              int64_t width) {
           copy_tokens(in.*tensor, in.*rows, right.*tensor, right.*rows, 3, heads, width);
         };
-        copy(&Inputs<float>::query, &Inputs<float>::query_rows, 4, 24);
-        copy(&Inputs<float>::key, &Inputs<float>::key_rows, 2, 24);
-        copy(&Inputs<float>::value, &Inputs<float>::key_rows, 2, 40);
-        copy(&Inputs<float>::d_output, &Inputs<float>::query_rows, 4, 40);
+        copy(&Inputs<T>::query, &Inputs<T>::query_rows, 4, 24);
+        copy(&Inputs<T>::key, &Inputs<T>::key_rows, 2, 24);
+        copy(&Inputs<T>::value, &Inputs<T>::key_rows, 2, 40);
+        copy(&Inputs<T>::d_output, &Inputs<T>::query_rows, 4, 40);
         const Results actual = run_kernels(other, in, {.isa = isa});
         for (int64_t b = 0; b < 3; ++b) {
-          const auto same = [&](std::vector<double> Results::*member, TestRows Inputs<float>::*rows,
+          const auto same = [&](std::vector<double> Results::*member, TestRows Inputs<T>::*rows,
                                 int64_t width) {
             EXPECT_EQ(rows_of_tokens(actual.*member, in.*rows, b, width),
                       rows_of_tokens(expected.*member, right.*rows, b, width))
                 << name(isa) << " padding " << static_cast<int>(padding) << " sequence " << b;
           };
-          same(&Results::output, &Inputs<float>::query_rows, 4 * 40);
-          same(&Results::d_query, &Inputs<float>::query_rows, 4 * 24);
-          same(&Results::d_key, &Inputs<float>::key_rows, 2 * 24);
-          same(&Results::d_value, &Inputs<float>::key_rows, 2 * 40);
+          same(&Results::output, &Inputs<T>::query_rows, 4 * 40);
+          same(&Results::d_query, &Inputs<T>::query_rows, 4 * 24);
+          same(&Results::d_key, &Inputs<T>::key_rows, 2 * 24);
+          same(&Results::d_value, &Inputs<T>::key_rows, 2 * 40);
         }
       }
     }
   }
+}
+
+TEST(Properties, PaddingNeverChangesBits) {
+  expect_padding_never_changes_bits<float>();
+}
+TEST(Properties, PaddingNeverChangesBitsInBfloat16) {
+  expect_padding_never_changes_bits<bfloat16>();
+}
+
+/// One of three packed sequences is NaN.
+template <class T>
+void expect_nan_stays_in_its_sequence() {
+  constexpr int64_t kB = 3, kK = 16, kV = 40, kPoisoned = 1;
+  for (const Isa isa : under_test::isas()) {
+    for (const bool causal : {true, false}) {
+      Case c = causal_case(100, kK, kV, 1);
+      c.shape.B = kB;
+      c.options.causal = causal;
+      c.padding = Padding::packed;
+      const Inputs<T> in(c, true);
+      Inputs<T> poisoned = in;
+      const auto poison = [&](Tensor<T>& tensor, const TestRows& rows, int64_t width) {
+        for (int64_t t = rows.cu_seqlens[kPoisoned]; t < rows.cu_seqlens[kPoisoned + 1]; ++t) {
+          for (int64_t i = 0; i < width; ++i) tensor.at(0, t, 0, i) = T(std::nanf(""));
+        }
+      };
+      poison(poisoned.query, in.query_rows, kK);
+      poison(poisoned.key, in.key_rows, kK);
+      poison(poisoned.value, in.key_rows, kV);
+      poison(poisoned.d_output, in.query_rows, kV);
+      const Results before = run_kernels(c, in, {.isa = isa}), after = run_kernels(c, poisoned, {.isa = isa});
+      for (const int64_t b : {kPoisoned - 1, kPoisoned + 1}) {
+        const auto expect_same = [&](std::vector<double> Results::*member, const TestRows& rows,
+                                     int64_t width) {
+          EXPECT_TRUE(rows_of_tokens(after.*member, rows, b, width) ==
+                      rows_of_tokens(before.*member, rows, b, width))
+              << name(isa) << " sequence " << b;
+        };
+        expect_same(&Results::output, in.query_rows, kV);
+        expect_same(&Results::d_query, in.query_rows, kK);
+        expect_same(&Results::d_key, in.key_rows, kK);
+        expect_same(&Results::d_value, in.key_rows, kV);
+      }
+    }
+  }
+}
+
+TEST(Properties, NaNStaysInItsSequence) {
+  expect_nan_stays_in_its_sequence<float>();
+}
+TEST(Properties, NaNStaysInItsSequenceInBfloat16) {
+  expect_nan_stays_in_its_sequence<bfloat16>();
 }
 
 TEST(Properties, PaddedRowsGiveZero) {

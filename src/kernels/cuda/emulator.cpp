@@ -1,10 +1,13 @@
 #include "kernels/cuda/emulator.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <random>
 #include <vector>
+
+#include "kernels/cuda/emulated_boxes.h"
 
 namespace cosformer::cuda::emulator {
 namespace {
@@ -45,6 +48,7 @@ enum class State { runs, waits_for_warp, waits_for_block, ended };
 struct Fiber {
   static constexpr size_t kStackBytes = 64 * 1024;
   State state = State::runs;
+  bool published = false;
   void* stack_end = nullptr;
   std::vector<Copy> copies;
   std::deque<std::vector<std::function<void()>>> products;
@@ -56,7 +60,9 @@ struct Block {
   std::vector<Fiber> fibers{static_cast<size_t>(kThreads)};
   std::vector<Lane> lanes{static_cast<size_t>(kThreads)};
   std::vector<char> memory;
-  char* aligned = nullptr;
+  char *seen_by_threads = nullptr, *published = nullptr;
+  size_t bytes = 0;
+  bool all_published = true;
   int64_t index = 0;
   bool vote = false;
   const std::function<void()>* body = nullptr;
@@ -79,6 +85,7 @@ void begin_thread() {
 
 void prepare(Fiber& fiber) {
   fiber.state = State::runs;
+  fiber.published = false;
   fiber.copies.clear();
   fiber.products.clear();
   fiber.begun.clear();
@@ -119,13 +126,21 @@ void release(Block& block, int first, int last) {
   }
 }
 
+void end_interval(Block& block) {
+  block.all_published = std::ranges::all_of(block.fibers, &Fiber::published);
+  if (block.all_published) std::memcpy(block.published, block.seen_by_threads, block.bytes);
+  for (Fiber& fiber : block.fibers) fiber.published = false;
+  release(block, 0, kThreads);
+}
+
 void run_block(Block& block) {
   for (int t = 0; t < kThreads; ++t) {
     prepare(block.fibers[static_cast<size_t>(t)]);
     block.lanes[static_cast<size_t>(t)].index = t;
     block.lanes[static_cast<size_t>(t)].turn = 0;
   }
-  std::fill(block.memory.begin(), block.memory.end(), '\xFF');
+  std::ranges::fill(block.memory, '\xFF');
+  block.all_published = true;
   while (!all(block, 0, kThreads, State::ended)) {
     in_some_order(kWarps, block.engine, [&](int warp) {
       const int first = warp * 32;
@@ -137,9 +152,10 @@ void run_block(Block& block) {
     });
     const bool stuck = std::any_of(block.fibers.begin(), block.fibers.end(),
                                    [](const Fiber& f) { return f.state == State::waits_for_warp; });
-    if (stuck) std::abort();  // lanes of a warp that wait for different things: undefined on a GPU too
-    release(block, 0, kThreads);
+    if (stuck) fault("lanes of a warp that wait for different things");
+    end_interval(block);
   }
+  end_boxes();
 }
 
 }  // namespace
@@ -154,7 +170,20 @@ int64_t block_index() {
   return the_block->index;
 }
 char* block_memory() {
-  return the_block->aligned;
+  return the_block->seen_by_threads;
+}
+char* published_memory() {
+  return the_block->published;
+}
+void publish() {
+  the_block->running->published = true;
+}
+bool all_have_published() {
+  return the_block->all_published;
+}
+void fault(const char* what) {
+  std::fprintf(stderr, "emulated GPU: %s\n", what);
+  std::abort();
 }
 void warp_barrier() {
   give_way(State::waits_for_warp);
@@ -166,6 +195,7 @@ bool& vote() {
   return the_block->vote;
 }
 void begin_copy(void* to, const void* from, int bytes) {
+  std::memset(to, 0xFF, 16);
   the_block->running->copies.push_back({to, from, bytes});
 }
 void finish_copies() {
@@ -194,9 +224,12 @@ void wait_for_products(int later) {
 
 void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& thread) {
   Block block;
-  block.memory.resize(static_cast<size_t>(memory_bytes) + 1024);
-  block.aligned =
-      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(block.memory.data()) + 1023) & ~uintptr_t{1023});
+  constexpr size_t kAlign = 1024;
+  block.bytes = (static_cast<size_t>(memory_bytes) + kAlign - 1) / kAlign * kAlign;
+  block.memory.resize(2 * block.bytes + kAlign);
+  block.seen_by_threads =
+      block.memory.data() + (kAlign - reinterpret_cast<uintptr_t>(block.memory.data()) % kAlign);
+  block.published = block.seen_by_threads + block.bytes;
   block.body = &thread;
   the_block = &block;
   for (block.index = 0; block.index < blocks; ++block.index) run_block(block);

@@ -42,6 +42,20 @@ bool& vote();
 void begin_copy(void* to, const void* from, int bytes);
 void finish_copies();
 
+/// The block's memory as matrix instructions and the tensor memory accelerator see it: what threads wrote is
+/// there from the first barrier on before which every thread has called publish().
+char* published_memory();
+void publish();
+/// Whether every thread did before the last barrier.
+bool all_have_published();
+/// Where a byte of a panel stands, as PTX's manual swizzles addresses for rows of 128 or 64 bytes.
+inline int swizzled(int at, int row_bytes) {
+  return at ^ (at >> 7 & (row_bytes / 16 - 1)) << 4;
+}
+
+/// What is undefined on a GPU, or hangs it.
+[[noreturn]] void fault(const char* what);
+
 /// Products begin when they are waited for.
 void begin_product(std::function<void()> product);
 void end_products();
@@ -207,7 +221,9 @@ void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t
 inline uint32_t shared_address(const void* in_block_memory) {
   return static_cast<uint32_t>(static_cast<const char*>(in_block_memory) - block_memory());
 }
-inline void publish() {}
+inline void publish() {
+  emulator::publish();
+}
 inline void begin_products() {}
 inline void end_products() {
   emulator::end_products();
@@ -231,9 +247,8 @@ float factor_at(uint64_t descriptor, bool transposed, int i, int depth) {
   } else {
     at += i / 8 * group + i % 8 * row_bytes + 2 * depth;
   }
-  at ^= wide ? (at >> 7 & 7) << 4 : (at >> 7 & 3) << 4;
   T element;
-  std::memcpy(&element, block_memory() + at, sizeof element);
+  std::memcpy(&element, emulator::published_memory() + emulator::swizzled(at, row_bytes), sizeof element);
   return widen(element);
 }
 

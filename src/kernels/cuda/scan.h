@@ -23,6 +23,7 @@ class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
 
  private:
   COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void hand_over() { wait_for_copies(); }
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
 

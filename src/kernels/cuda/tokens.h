@@ -29,6 +29,10 @@ COSFORMER_DEVICE int64_t row(const Tokens& tokens, int64_t b, int64_t i) {
   if (tokens.cu_seqlens) return packed_place(tokens, b) + i;
   return tokens.rows ? tokens.rows[b * tokens.length + i] : i;
 }
+/// Whether n tokens from token i on are rows that follow each other.
+COSFORMER_DEVICE bool adjoin(const Tokens& tokens, int64_t b, int64_t i, int n) {
+  return !tokens.rows || row(tokens, b, i + n - 1) - row(tokens, b, i) == n - 1;
+}
 /// Where a row's numbers stand in an array [B, length].
 COSFORMER_DEVICE int64_t place(const Tokens& tokens, int64_t b, int64_t row) {
   return tokens.cu_seqlens ? row : b * tokens.length + row;

@@ -16,7 +16,8 @@ struct Factors {
 ///
 /// Layout says how large tiles are and how many a block holds; Derived has
 ///   fetch_rows(first, valid, source_head, stage)   begins to bring the rows a, b, c of a chunk
-///   arrive(stage)                                  names them as those of the chunk at hand
+///   hand_over()                                    before the barrier after which others may come there
+///   arrive(stage)                                  waits for the rows of the chunk at hand and names them
 ///   compute(Chunk, Factors)                        one chunk
 ///   state_x(m, i), state_y(n, i), state_wave(m)    which number of the state local_[m][n][i] is
 ///   b_at(r, x), c_at(r, y)                         elements of the chunk at hand
@@ -28,7 +29,8 @@ class Walk {
   using Args = ScanArgs<T>;
   static constexpr int kBytes = L::kBytes;
 
-  COSFORMER_DEVICE static void run(const Args& args) {
+  template <class DerivedArgs>
+  COSFORMER_DEVICE static void run(const DerivedArgs& args) {
     Derived walk(args);
     walk.go();
   }
@@ -147,7 +149,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   if (items > 0) fetch(chunk_of(0), 0, 0);
   for (int64_t item = 0; item < items; ++item) {
     const int stage = static_cast<int>(item % L::kStages), source = static_cast<int>(item % sources);
-    wait_for_copies();
+    derived().hand_over();
     sync();
     if (L::kStages == 2 && item + 1 < items) {
       fetch(chunk_of(item + 1), static_cast<int>((item + 1) % sources), 1 - stage);

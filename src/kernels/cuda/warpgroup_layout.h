@@ -17,14 +17,15 @@ struct WarpgroupLayout {
   static constexpr int kStages = 2;
   static constexpr int kStageBytes =
       2 * kWideBytes + kValueBytes + Factors::kArrays * C * static_cast<int>(sizeof(float));
-  static constexpr int kFloatBytes = 2048;  // table, vector, sums
+  static constexpr int kFloatBytes = 2048;  // table, vector, sums, barriers
   static constexpr int kStateBytes = 2 * X * 128, kWaveBytes = 2 * kPanel;
   static constexpr int kRow = Y + 8;  // elements of a row on its way out, 16 bytes from the next one's banks
   static constexpr int kBeforeBytes = kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float));
   static constexpr int kBytes =
       kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes + C * kRow * 2;
   static_assert(kBytes <= 227 * 1024);
-  static_assert(kStageBytes % 1024 == 0 && (2 * C + 2 * X) * sizeof(float) <= kFloatBytes);
+  static_assert(kStageBytes % 1024 == 0 &&
+                (2 * C + 2 * X) * sizeof(float) + kStages * sizeof(uint64_t) <= kFloatBytes);
 };
 
 }  // namespace cosformer::cuda

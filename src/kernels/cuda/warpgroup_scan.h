@@ -1,8 +1,8 @@
 #pragma once
 
 #include "kernels/cuda/tile_product.h"
-#include "kernels/cuda/warpgroup.h"
-#include "kernels/cuda/warpgroup_layout.h"
+#include "kernels/cuda/walk.h"
+#include "kernels/cuda/warpgroup_args.h"
 
 namespace cosformer::cuda {
 
@@ -25,20 +25,24 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 
  public:
   using typename Base::L;
+  using Args = WarpgroupArgs<T>;
 
-  COSFORMER_DEVICE static void run(const ScanArgs<T>& args) {
+  COSFORMER_DEVICE static void run(const Args& args) {
 #if defined(COSFORMER_EMULATE_CUDA) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
     Base::run(args);
 #else
     (void)args;  // never started on another GPU
 #endif
   }
-  COSFORMER_DEVICE explicit WarpgroupScan(const ScanArgs<T>& args);
+  COSFORMER_DEVICE explicit WarpgroupScan(const Args& args);
 
  private:
   static constexpr int kPairsN = C / 8, kOutN = Y / 16;
 
   COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_boxes(int64_t first, int source_head, int stage);
+  COSFORMER_DEVICE void gather_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void hand_over();
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
 
@@ -91,42 +95,27 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
     return panel_at<Panel::wide>(rows + x / 64 * L::kPanel + x % 64 * 2);
   }
 
-  float* sums_;           ///< [C]
-  char *state_, *waves_;  ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
-  float* before_;         ///< [state numbers of a thread, threads]
-  T* rows_;               ///< [C, kRow], on their way out
+  const Args& maps_;
+  uint64_t* barriers_;     ///< [stages], count what comes by boxes
+  unsigned parities_ = 0;  ///< a bit a stage: of the phase that is waited for next
+  float* sums_;            ///< [C]
+  char *state_, *waves_;   ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
+  float* before_;          ///< [state numbers of a thread, threads]
+  T* rows_;                ///< [C, kRow], on their way out
   char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr;
   float out_[kOutN][4];
   float row_sums_[2];  ///< of weights, of this thread's two rows
 };
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const ScanArgs<T>& args) : Base(args) {
+COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args) : Base(args), maps_(args) {
   sums_ = vector_ + 2 * X;
+  barriers_ = reinterpret_cast<uint64_t*>(sums_ + C);
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
   before_ = reinterpret_cast<float*>(waves_ + L::kWaveBytes);
   rows_ = reinterpret_cast<T*>(before_ + L::kStateM * L::kStateN * 4 * kThreads);
-}
-
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head,
-                                                              int stage) {
-  char* a = stage_rows(stage);
-  char* b = a + L::kWideBytes;
-  char* c = b + L::kWideBytes;
-  const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
-  if (kReads) load_tile<C, X>(wide(a), args_.a, args_.tokens, b_, head_, first, valid, 0);
-  load_tile<C, X>(wide(b), args_.b, args_.tokens, b_, source_head, first, valid, 0);
-  load_tile<C, Y>([=](int r, int y) { return value_at(c, r, y); }, args_.c, args_.tokens, b_, source_head,
-                  first, valid, column_);
-}
-
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
-  a_rows_ = stage_rows(stage);
-  b_rows_ = a_rows_ + L::kWideBytes;
-  c_rows_ = b_rows_ + L::kWideBytes;
+  for (int stage = 0; thread() == 0 && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
 }
 
 template <class T, int kX, Part kPart>
@@ -190,5 +179,6 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
 
 }  // namespace cosformer::cuda
 
+#include "kernels/cuda/warpgroup_fetch.h"
 #include "kernels/cuda/warpgroup_rows.h"
 #include "kernels/cuda/warpgroup_state.h"

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "kernels/cuda/box_copy.h"
+#include "kernels/cuda/scan_args.h"
+#include "kernels/cuda/warpgroup_layout.h"
+
+namespace cosformer::cuda {
+
+/// A sweep's arguments and the maps by which rows of whole chunks come as boxes.
+template <class T>
+struct WarpgroupArgs : ScanArgs<T> {
+  TensorMap a_map = {}, b_map = {}, c_map = {};
+  bool mapped = false;  ///< else every row is gathered
+
+  explicit WarpgroupArgs(const ScanArgs<T>& args) : ScanArgs<T>(args) {
+    using L = WarpgroupLayout<T, 64>;
+    mapped = args.tokens.length >= L::C &&
+             (!args.a.data || map_boxes(args.a, args.reader_heads, L::C, Panel::wide, a_map)) &&
+             map_boxes(args.b, args.source_heads, L::C, Panel::wide, b_map) &&
+             map_boxes(args.c, args.source_heads, L::C, Panel::narrow, c_map);
+  }
+
+ private:
+  /// False where rows do not lie at multiples of 16 bytes, or several heads or sequences at one place.
+  bool map_boxes(const Operand<const T>& from, int heads, int rows, Panel panel, TensorMap& map) const {
+    const int64_t B = this->tokens.cu_seqlens ? 1 : this->B, size = sizeof(T);
+    const auto bytes = [&](int64_t count, int64_t stride) {
+      return static_cast<uint64_t>(count == 1 ? 16 : stride * size);  // of one, none is right and any will do
+    };
+    const TensorBoxes boxes{
+        .data = from.data,
+        .sizes = {static_cast<uint64_t>(from.width), static_cast<uint64_t>(heads),
+                  static_cast<uint64_t>(this->tokens.length), static_cast<uint64_t>(B)},
+        .strides = {bytes(heads, from.head_stride), bytes(0, from.time_stride), bytes(B, from.batch_stride)},
+        .columns = static_cast<uint32_t>(static_cast<int64_t>(panel) / size),
+        .rows = static_cast<uint32_t>(rows)};
+    const bool apart = boxes.strides[0] > 0 && boxes.strides[1] > 0 && boxes.strides[2] > 0;
+    return from.aligned && apart && encode(boxes, map);
+  }
+};
+
+}  // namespace cosformer::cuda

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "kernels/cuda/warpgroup_scan.h"
+
+// How a chunk's rows come. Where C tokens are rows that follow each other, the tensor memory accelerator
+// brings them: one thread asks, and no other has to work out addresses. A sequence's last rows, whose
+// neighbours belong to others, and rows with padding between them are gathered vector by vector.
+
+namespace cosformer::cuda {
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head,
+                                                              int stage) {
+  if (maps_.mapped && valid == C && adjoin(args_.tokens, b_, first, C)) {
+    if (thread() == 0) fetch_boxes(first, source_head, stage);
+  } else {
+    if (thread() == 0) expect_bytes(barriers_ + stage, 0);
+    gather_rows(first, valid, source_head, stage);
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int64_t first, int source_head, int stage) {
+  const int at = static_cast<int>(cuda::row(args_.tokens, b_, first));
+  const int b = args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_);
+  char* to = stage_rows(stage);
+  uint64_t* barrier = barriers_ + stage;
+  expect_bytes(barrier, (kReads ? 2 : 1) * L::kWideBytes + L::kValueBytes);
+#pragma unroll
+  for (int x = 0; x < X; x += 64, to += L::kPanel) {
+    if (kReads) copy_box(to, maps_.a_map, x, head_, at, b, barrier);
+    copy_box(to + L::kWideBytes, maps_.b_map, x, source_head, at, b, barrier);
+  }
+  to += L::kWideBytes;
+#pragma unroll
+  for (int y = 0; y < Y; y += 32, to += L::kHalfPanel)
+    copy_box(to, maps_.c_map, column_ + y, source_head, at, b, barrier);
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int64_t first, int valid, int source_head,
+                                                               int stage) {
+  char* a = stage_rows(stage);
+  char* b = a + L::kWideBytes;
+  char* c = b + L::kWideBytes;
+  const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
+  if (kReads) load_tile<C, X>(wide(a), args_.a, args_.tokens, b_, head_, first, valid, 0);
+  load_tile<C, X>(wide(b), args_.b, args_.tokens, b_, source_head, first, valid, 0);
+  load_tile<C, Y>([=](int r, int y) { return value_at(c, r, y); }, args_.c, args_.tokens, b_, source_head,
+                  first, valid, column_);
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::hand_over() {
+  wait_for_copies();
+  publish();
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
+  wait_for_bytes(barriers_ + stage, parities_ >> stage & 1);
+  parities_ ^= 1U << stage;
+  a_rows_ = stage_rows(stage);
+  b_rows_ = a_rows_ + L::kWideBytes;
+  c_rows_ = b_rows_ + L::kWideBytes;
+}
+
+}  // namespace cosformer::cuda
