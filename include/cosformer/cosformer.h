@@ -32,7 +32,8 @@ COSFORMER_C_API int cosformer_abi_version(void);
 typedef enum cosformer_status {
   COSFORMER_OK = 0,
   COSFORMER_BAD_ARGUMENT = 1, /* a size, stride, pointer, position or option */
-  COSFORMER_NO_DEVICE = 2,    /* an instruction set that is unknown or that this machine lacks */
+  COSFORMER_NO_DEVICE =
+      2, /* an instruction set or GPU that is unknown or lacking, or its driver or kernels */
   COSFORMER_OUT_OF_MEMORY = 3,
   COSFORMER_FAILED = 4
 } cosformer_status;
@@ -40,8 +41,10 @@ typedef enum cosformer_status {
 typedef enum cosformer_dtype {
   COSFORMER_FLOAT32 = 0,
   COSFORMER_BFLOAT16 = 1,
-  COSFORMER_FLOAT64 = 2
+  COSFORMER_FLOAT64 = 2, /* on the CPU alone */
+  COSFORMER_FLOAT16 = 3  /* on a GPU alone */
 } cosformer_dtype;
+typedef enum cosformer_device { COSFORMER_CPU = 0, COSFORMER_CUDA = 1 } cosformer_device;
 typedef enum cosformer_feature_map { COSFORMER_RELU = 0, COSFORMER_IDENTITY = 1 } cosformer_feature_map;
 
 /* How to run, and the message of the last call with it. One thread uses a context at a time. */
@@ -88,7 +91,16 @@ typedef struct cosformer_call {
   const void *dS_out, *dz_out;
   cosformer_tensor d_query, d_key, d_value;
   void *dS, *dz;
+  /* Where the call runs and all memory lies that it names. On a GPU it returns once its work is queued, and
+   * values of rows, position and decay are not checked: cosformer/cuda.h. The context's instruction set and
+   * threads are for the CPU. */
+  int32_t device;        /* cosformer_device */
+  int32_t device_number; /* which GPU, from 0 */
+  void* stream;          /* a cudaStream_t of that GPU; null: its default one */
 } cosformer_call;
+
+/* Whether this build has kernels for GPUs, and this machine a GPU that they run on. */
+COSFORMER_C_API bool cosformer_cuda_is_available(void);
 
 /* Attention over whole sequences, from S and z where given, to S_out and z_out where wanted. */
 COSFORMER_C_API cosformer_status cosformer_attention_forward(cosformer_context* context,

@@ -8,8 +8,8 @@
 
 /// The functions of cosformer/attention.h on an NVIDIA GPU (compute capability 8.0 or later). Arguments are
 /// the same structs; every pointer in them, rows, positions and decay too, is to memory of the current
-/// device, where the call's work is queued on a stream: results are there when the stream has come to it. K
-/// and V up to 256.
+/// device (or Execution's), where the call's work is queued on a stream: results are there when the stream
+/// has come to it. K and V up to 256.
 ///
 /// T is float, bfloat16 or float16. Sums, states and denominators are float; products of 16-bit types run on
 /// tensor cores, those of float in full precision. Of a call's values nothing is looked at: a position
@@ -21,13 +21,15 @@ namespace cosformer::cuda {
 
 struct Execution {
   void* stream = nullptr;  ///< cudaStream_t; null: the default one
-  /// Gives memory of the device that stays until the stream has run the call; none: cudaMallocAsync.
+  /// Gives memory of the device that stays until the stream has run the call, or null where there is none;
+  /// none: cudaMallocAsync.
   std::function<void*(std::size_t bytes)> scratch = {};
   /// How many blocks fill the GPU; decides how finely work is split only. 0: as many as it has processors.
   int width = 0;
   /// Whose instructions multiply: 90 those of Hopper (on such a GPU alone), 80 those that all have. 0: the
   /// GPU's own.
   int architecture = 0;
+  int device = -1;  ///< number of the GPU that has the memory and the stream; below 0: the current one
 };
 
 /// Whether this build has the kernels. Without them every function throws DeviceError.
@@ -35,9 +37,10 @@ COSFORMER_API bool is_built();
 /// Whether there is also a GPU that they can run on.
 COSFORMER_API bool is_available();
 
-// @throws ShapeError as the functions of cosformer/attention.h do, as far as no values are needed, and for K
-// or V
-//         above 256; DeviceError where the GPU, its driver or its memory fail
+// Whatever is refused is refused before anything is written or queued.
+// @throws ShapeError as the functions of cosformer/attention.h do, as far as no values are needed, for K or V
+//         above 256, and for memory that does not begin at a multiple of an element's size; OutOfMemory for
+//         too little scratch memory; DeviceError where there is no GPU, driver or code for it
 // Scratch memory: T / 2,048 states of N K (V + 1) floats a sequence and head where one sequence is spread
 // over the GPU, else a few numbers a row.
 

@@ -25,6 +25,12 @@ class COSFORMER_API DeviceError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A device has too little memory left for a call, whose sizes are named; nothing was written.
+class COSFORMER_API OutOfMemory : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
 /// The content of a file breaks its format: truncated, corrupt, or of an unknown version.
 class COSFORMER_API FormatError : public std::runtime_error {
  public:

@@ -8,6 +8,7 @@
 
 #include "cosformer/attention.h"
 #include "cosformer/cosformer.h"
+#include "cosformer/cuda.h"
 
 struct cosformer_context {
   cosformer::Execution execution;
@@ -28,6 +29,9 @@ cosformer_status guarded(std::string& message, const Call& call) noexcept {
   } catch (const ShapeError& error) {
     message = error.what();
     return COSFORMER_BAD_ARGUMENT;
+  } catch (const OutOfMemory& error) {
+    message = error.what();
+    return COSFORMER_OUT_OF_MEMORY;
   } catch (const DeviceError& error) {
     message = error.what();
     return COSFORMER_NO_DEVICE;
@@ -115,25 +119,45 @@ using In = const State<T>*;
 template <class T>
 using Out = State<T>*;
 
-/// Calls body(T{}) with the call's type.
+/// Calls body(T{}, execution) with the call's type and device.
 template <class Body>
-void with_type(int32_t dtype, const Body& body) {
-  switch (dtype) {
+void with_type(const cosformer_call& call, const Execution& execution, const Body& body) {
+  switch (call.dtype) {
     case COSFORMER_FLOAT32:
-      return body(float{});
+      return body(float{}, execution);
     case COSFORMER_BFLOAT16:
-      return body(bfloat16{});
+      return body(bfloat16{}, execution);
     case COSFORMER_FLOAT64:
-      return body(double{});
+      return body(double{}, execution);
+    case COSFORMER_FLOAT16:
+      throw ShapeError("attention: dtype COSFORMER_FLOAT16 needs device COSFORMER_CUDA, got COSFORMER_CPU");
   }
-  throw ShapeError("attention: dtype must be one of cosformer_dtype, got " + std::to_string(dtype));
+  throw ShapeError("attention: dtype must be one of cosformer_dtype, got " + std::to_string(call.dtype));
+}
+template <class Body>
+void with_type_on_gpu(const cosformer_call& call, const Body& body) {
+  if (call.device_number < 0) {
+    throw ShapeError("attention: device_number must be >= 0, got " + std::to_string(call.device_number));
+  }
+  const cuda::Execution execution{.stream = call.stream, .device = call.device_number};
+  switch (call.dtype) {
+    case COSFORMER_FLOAT32:
+      return body(float{}, execution);
+    case COSFORMER_BFLOAT16:
+      return body(bfloat16{}, execution);
+    case COSFORMER_FLOAT16:
+      return body(float16{}, execution);
+    case COSFORMER_FLOAT64:
+      throw ShapeError("attention: dtype COSFORMER_FLOAT64 needs device COSFORMER_CPU, got COSFORMER_CUDA");
+  }
+  throw ShapeError("attention: dtype must be one of cosformer_dtype, got " + std::to_string(call.dtype));
 }
 
 template <class T>
 constexpr bool kIsReference = std::is_same_v<T, double>;
 
 template <class T>
-void forward(const cosformer_call& c, const Execution& execution) {
+void forward(const cosformer_call& c, const auto& execution) {
   AttentionForward<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -151,7 +175,7 @@ void forward(const cosformer_call& c, const Execution& execution) {
 }
 
 template <class T>
-void backward(const cosformer_call& c, const Execution& execution) {
+void backward(const cosformer_call& c, const auto& execution) {
   AttentionBackward<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -171,7 +195,7 @@ void backward(const cosformer_call& c, const Execution& execution) {
 }
 
 template <class T>
-void step(const cosformer_call& c, int64_t* position, const Execution& execution) {
+void step(const cosformer_call& c, int64_t* position, const auto& execution) {
   AttentionStep<T> args;
   set_common<T>(args, c);
   args.position = position;
@@ -186,7 +210,7 @@ void step(const cosformer_call& c, int64_t* position, const Execution& execution
 }
 
 template <class T>
-void state(const cosformer_call& c, const Execution& execution) {
+void state(const cosformer_call& c, const auto& execution) {
   AttentionState<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -200,7 +224,7 @@ void state(const cosformer_call& c, const Execution& execution) {
 }
 
 template <class T>
-void state_backward(const cosformer_call& c, const Execution& execution) {
+void state_backward(const cosformer_call& c, const auto& execution) {
   AttentionStateBackward<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -214,7 +238,7 @@ void state_backward(const cosformer_call& c, const Execution& execution) {
 }
 
 template <class T>
-void read(const cosformer_call& c, const Execution& execution) {
+void read(const cosformer_call& c, const auto& execution) {
   AttentionRead<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -230,7 +254,7 @@ void read(const cosformer_call& c, const Execution& execution) {
 }
 
 template <class T>
-void read_backward(const cosformer_call& c, const Execution& execution) {
+void read_backward(const cosformer_call& c, const auto& execution) {
   AttentionReadBackward<T> args;
   set_common<T>(args, c);
   args.position = c.position;
@@ -254,7 +278,10 @@ cosformer_status run(cosformer_context* context, const cosformer_call* given, co
   return guarded(context->message, [&] {
     if (!given) throw ShapeError("attention: call must not be null");
     const cosformer_call call = complete(*given);
-    with_type(call.dtype, [&]<class T>(T type) { body(type, call, context->execution); });
+    const auto of_type = [&](auto type, const auto& execution) { body(type, call, execution); };
+    if (call.device == COSFORMER_CPU) return with_type(call, context->execution, of_type);
+    if (call.device == COSFORMER_CUDA) return with_type_on_gpu(call, of_type);
+    throw ShapeError("attention: device must be one of cosformer_device, got " + std::to_string(call.device));
   });
 }
 
@@ -289,6 +316,10 @@ cosformer_status cosformer_create(cosformer_context** context, const char* isa, 
     if (threads > 0) execution.width = threads;
     *context = new cosformer_context{std::move(execution), ""};
   });
+}
+
+bool cosformer_cuda_is_available(void) {
+  return cosformer::cuda::is_available();
 }
 
 void cosformer_destroy(cosformer_context* context) {

@@ -13,11 +13,15 @@ Because leading(const Call& call) {
 void check_storage(const Call& call) {
   const auto [name, tensor] = leading(call);
   const auto dtype = tensor.scalar_type();
-  const bool on_cuda = tensor.is_cuda();
-  TORCH_CHECK_TYPE(
-      dtype == at::kFloat || dtype == at::kBFloat16 || dtype == (on_cuda ? at::kHalf : at::kDouble),
-      call.name, ": ", name, " must be Float, BFloat16 or ", on_cuda ? "Half" : "Double", ", got ", dtype,
-      on_cuda ? " on CUDA" : "");
+  // A trace shows the tensors of every device as Meta ones.
+  const bool half = tensor.is_cuda() || tensor.is_meta(), wide = !tensor.is_cuda();
+  TORCH_CHECK_TYPE(dtype == at::kFloat || dtype == at::kBFloat16 || (half && dtype == at::kHalf) ||
+                       (wide && dtype == at::kDouble),
+                   call.name, ": ", name, " must be Float, BFloat16",
+                   half && wide ? ", Half or Double"
+                   : half       ? " or Half"
+                                : " or Double",
+                   ", got ", dtype, tensor.is_cuda() ? " on CUDA" : "");
 }
 
 /// The number of packed sequences.

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 
 #include "cosformer/cosformer.h"
+#include "cosformer/cuda.h"
 #include "kernels/attention_case.h"
 
 namespace cosformer::test {
@@ -176,6 +178,10 @@ TEST(CInterface, BadArgumentsAreNamedAndNothingIsWritten) {
   EXPECT_EQ(forward([](auto& c) { c.eps = -1; }), "attention: eps must be finite and > 0, got -1.000000");
   EXPECT_EQ(forward([](auto& c) { c.size = 8; }), "attention: size must be sizeof(cosformer_call), got 8");
   EXPECT_EQ(forward([](auto& c) { c.dtype = 9; }), "attention: dtype must be one of cosformer_dtype, got 9");
+  EXPECT_EQ(forward([](auto& c) { c.dtype = COSFORMER_FLOAT16; }),
+            "attention: dtype COSFORMER_FLOAT16 needs device COSFORMER_CUDA, got COSFORMER_CPU");
+  EXPECT_EQ(forward([](auto& c) { c.device = 5; }),
+            "attention: device must be one of cosformer_device, got 5");
   EXPECT_EQ(forward([](auto& c) { c.feature_map = 7; }),
             "attention: feature_map must be COSFORMER_RELU or COSFORMER_IDENTITY, got 7");
   EXPECT_EQ(forward([](auto& c) { c.K = kHuge; }),
@@ -193,6 +199,26 @@ TEST(CInterface, BadArgumentsAreNamedAndNothingIsWritten) {
             "attention: d_value is a result whose elements must be distinct, got a stride of 0 over elements "
             "that reach "
             "0");
+}
+
+TEST(CInterface, AStructThatEndsBeforeTheDeviceIsForTheCpu) {
+  const Context context;
+  GoodCall good;
+  good.call.size = offsetof(cosformer_call, device);
+  good.call.device = good.call.device_number = 99;
+  good.call.stream = &good;
+  EXPECT_EQ(cosformer_attention_forward(context.get(), &good.call), COSFORMER_OK) << context.message();
+}
+
+TEST(CInterface, ABuildWithoutKernelsForGpusSaysSo) {
+  if (cuda::is_built()) GTEST_SKIP() << "this one has them";
+  const Context context;
+  GoodCall good;
+  good.call.device = COSFORMER_CUDA;
+  EXPECT_FALSE(cosformer_cuda_is_available());
+  EXPECT_EQ(cosformer_attention_forward(context.get(), &good.call), COSFORMER_NO_DEVICE);
+  EXPECT_EQ(context.message(),
+            "attention: this build has no CUDA kernels, expected one configured with COSFORMER_CUDA=ON");
 }
 
 TEST(CInterface, ContextsSayWhatIsWrong) {

@@ -43,22 +43,23 @@ class DeviceCopies {
  public:
   DeviceCopies() = default;
   ~DeviceCopies() {
-    for (const Piece& piece : pieces_) cudaFree(piece.there - kGuard);
+    for (const Piece& piece : pieces_) cudaFree(piece.memory);
   }
   DeviceCopies(const DeviceCopies&) = delete;
   DeviceCopies& operator=(const DeviceCopies&) = delete;
 
   void* scratch(size_t bytes) {
-    void* memory = allocate(nullptr, bytes);
+    void* memory = allocate(nullptr, bytes, 0);
     require(cudaMemset(memory, 0xFF, bytes));
     return memory;
   }
-  /// Null stays null; nothing becomes a place of its own.
+  /// Null stays null; nothing becomes a place of its own. As far from a multiple of 256 bytes as here.
   template <class T>
   T* copy(T* here, int64_t elements) {
     if (!here) return nullptr;
     const size_t bytes = static_cast<size_t>(std::max<int64_t>(elements, 0)) * sizeof(T);
-    void* memory = allocate(std::is_const_v<T> ? nullptr : const_cast<std::remove_const_t<T>*>(here), bytes);
+    void* memory = allocate(std::is_const_v<T> ? nullptr : const_cast<std::remove_const_t<T>*>(here), bytes,
+                            reinterpret_cast<uintptr_t>(here) % 256);
     if (bytes > 0) require(cudaMemcpy(memory, here, bytes, cudaMemcpyHostToDevice));
     return static_cast<T*>(memory);
   }
@@ -77,19 +78,20 @@ class DeviceCopies {
   static constexpr unsigned char kPattern = 0xA5;
   struct Piece {
     void* here;
-    char* there;
+    char *memory, *there;
     size_t bytes;
   };
 
   static void require(cudaError_t result) {
     if (result != cudaSuccess) throw std::runtime_error(cudaGetErrorString(result));
   }
-  void* allocate(void* here, size_t bytes) {
+  void* allocate(void* here, size_t bytes, size_t offset) {
     char* memory = nullptr;
-    require(cudaMalloc(reinterpret_cast<void**>(&memory), bytes + 2 * kGuard));
-    require(cudaMemset(memory, kPattern, bytes + 2 * kGuard));
-    pieces_.push_back({here, memory + kGuard, bytes});
-    return memory + kGuard;
+    require(cudaMalloc(reinterpret_cast<void**>(&memory), offset + bytes + 2 * kGuard));
+    require(cudaMemset(memory, kPattern, offset + bytes + 2 * kGuard));
+    char* there = memory + kGuard + offset;
+    pieces_.push_back({here, memory, there, bytes});
+    return there;
   }
   static void check_guard(const char* guard) {
     std::array<unsigned char, kGuard> bytes;

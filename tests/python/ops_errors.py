@@ -1,12 +1,20 @@
 """What the operators refuse: one line each, with and without gradients, and nothing written."""
+import os
 import unittest
 
+os.environ["COSFORMER_CHECK"] = "1"  # else a GPU looks at no values
+
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from definition import TestCase, empty_state, inputs, mask, ops
+from definition import DEVICE, TestCase, empty_state, inputs, mask, ops
 
+HERE = "cpu" if DEVICE == "cpu" else "cuda:0"
+DTYPES = "Float, BFloat16 or Double" if DEVICE == "cpu" else "Float, BFloat16 or Half"
+NOT_HERE, ITS_NAME = (torch.float16, "Half") if DEVICE == "cpu" else (torch.float64, "Double")
 TYPES = {"value": ValueError, "type": TypeError, "other": RuntimeError}
 SHAPE = "[2, 6, 4, 4]"
+NAMES = ("attention", "attention_varlen", "attention_stateful", "attention_step_", "attention_state", "attention_read")
 
 
 class Errors(TestCase):
@@ -38,7 +46,7 @@ class Errors(TestCase):
             arguments[floating] = arguments[floating].detach()
             if arguments[floating].is_floating_point():
                 arguments[floating].requires_grad_(grad)
-            before = {n: x.clone() for n, x in arguments.items() if isinstance(x, torch.Tensor) and x.device.type == "cpu"}
+            before = {n: x.clone() for n, x in arguments.items() if isinstance(x, torch.Tensor) and x.device.type != "meta"}
             with self.assertRaises(TYPES[kind], msg=line) as caught:
                 getattr(ops, name)(**arguments)
             expected = line if line.startswith(("attention: ", "derivative")) else f"{name}: {line}"
@@ -129,8 +137,9 @@ class Shapes(Errors):
 class Types(Errors):
     def test_dtypes(self):
         q, k, v = self.q, self.k, self.v
-        for dtype, name in ((torch.float16, "Half"), (torch.int64, "Long"), (torch.complex64, "ComplexFloat")):
-            line = f"must be Float, BFloat16 or Double, got {name}"
+        on = "" if DEVICE == "cpu" else " on CUDA"
+        for dtype, name in ((NOT_HERE, ITS_NAME), (torch.int64, "Long"), (torch.complex64, "ComplexFloat")):
+            line = f"must be {DTYPES}, got {name}{on}"
             self.refuses("attention", "type", f"query {line}", query=q.to(dtype))
             self.refuses("attention_state", "type", f"key {line}", key=k.to(dtype))
         self.refuses("attention", "type", "key must be Float, got Double", key=k.double())
@@ -142,8 +151,9 @@ class Types(Errors):
         self.refuses("attention_stateful", "type", line, **half, S=self.S.bfloat16())
         self.refuses("attention_stateful", "type", "S must be Float, got Double", S=self.S.double())
         self.refuses("attention_read", "type", "z must be Float, got Double", z=self.z.double())
-        double = {n: x.double() for n, x in dict(query=q, key=k, value=v).items()}
-        self.refuses("attention_stateful", "type", "S must be Double, got Float", **double)
+        if DEVICE == "cpu":
+            double = {n: x.double() for n, x in dict(query=q, key=k, value=v).items()}
+            self.refuses("attention_stateful", "type", "S must be Double, got Float", **double)
         for name in ("attention_stateful", "attention_step_", "attention_state", "attention_read"):
             self.refuses(name, "type", "position must be Long, got Int", position=self.position.int())
         line = "cu_seqlens_k must be Int or Long, got Short"
@@ -151,20 +161,51 @@ class Types(Errors):
 
     def test_devices_and_layouts(self):
         q, k, v = self.q, self.k, self.v
-        self.refuses("attention", "value", "key must be on cpu as query is, got meta", key=k.to("meta"))
-        self.refuses("attention", "value", "key must be on meta as query is, got cpu", query=q.to("meta"))
-        self.refuses("attention_stateful", "value", "z must be on cpu as query is, got meta", z=self.z.to("meta"))
-        line = "value must be on cpu as key is, got meta"
+        self.refuses("attention", "value", f"key must be on {HERE} as query is, got meta", key=k.to("meta"))
+        self.refuses("attention", "value", f"key must be on meta as query is, got {HERE}", query=q.to("meta"))
+        self.refuses("attention_stateful", "value", f"z must be on {HERE} as query is, got meta", z=self.z.to("meta"))
+        line = f"value must be on {HERE} as key is, got meta"
         self.refuses("attention_state", "value", line, value=v.to("meta"))
         offsets = torch.tensor([0, 2, 6], device="meta")
-        line = "cu_seqlens_q must be on cpu as query is, got meta"
+        line = f"cu_seqlens_q must be on {HERE} as query is, got meta"
         self.refuses("attention_varlen", "value", line, cu_seqlens_q=offsets)
         line = "value must be a strided tensor, got layout Sparse"
         self.refuses("attention", "value", line, value=v.to_sparse())
 
+    def test_tensors_on_several_devices(self):
+        """Fake tensors stand for those of GPUs that this machine may lack."""
+        real = {name: self.arguments(name) for name in NAMES}
+        with FakeTensorMode() as mode:
+            for name in NAMES:
+                arguments = {n: mode.from_tensor(x).to("cuda:0") for n, x in real[name].items()}
+                first = next(iter(arguments))
+                for other in arguments:
+                    if other == first:
+                        continue
+                    for place in ("cpu", "cuda:1"):
+                        if name == "attention_step_":  # PyTorch refuses it before the operator can
+                            with self.assertRaisesRegex(RuntimeError, f"two devices, cuda:0 and {place}"):
+                                ops.attention_step_(**arguments | {other: arguments[other].to(place)}, horizon=8)
+                            continue
+                        with self.assertRaises(ValueError) as caught:
+                            getattr(ops, name)(**arguments | {other: arguments[other].to(place)}, horizon=8)
+                        line = f"{name}: {other} must be on cuda:0 as {first} is, got {place}"
+                        self.assertEqual(str(caught.exception).splitlines(), [line])
+
+    def test_a_trace_takes_the_types_of_every_device(self):
+        with FakeTensorMode() as mode:
+            for dtype in (torch.float32, torch.bfloat16, torch.float16):
+                tokens = [mode.from_tensor(x).to("cuda:0", dtype) for x in (self.q, self.k, self.v)]
+                output = ops.attention(*tokens, horizon=8)
+                self.assertEqual((output.dtype, str(output.device)), (dtype, "cuda:0"))
+        meta = [x.to("meta").int() for x in (self.q, self.k, self.v)]
+        with self.assertRaises(TypeError) as caught:
+            ops.attention(*meta, horizon=8)
+        line = "attention: query must be Float, BFloat16, Half or Double, got Int"
+        self.assertEqual(str(caught.exception).splitlines(), [line])
+
     def test_options(self):
-        names = ("attention", "attention_varlen", "attention_stateful", "attention_step_", "attention_state", "attention_read")
-        for name in names:
+        for name in NAMES:
             line = "horizon must be >= 1 or None, got"
             self.refuses(name, "value", f"{line} 0", horizon=0)
             self.refuses(name, "value", f"{line} -3", horizon=-3)

@@ -1,5 +1,5 @@
+#include "kernels/cuda/calls.h"
 #include "kernels/cuda/instantiate.h"
-#include "kernels/cuda/passes.h"
 
 namespace cosformer::cuda {
 

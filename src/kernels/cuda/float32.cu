@@ -1,5 +1,5 @@
+#include "kernels/cuda/calls.h"
 #include "kernels/cuda/instantiate.h"
-#include "kernels/cuda/passes.h"
 
 namespace cosformer::cuda {
 
@@ -12,8 +12,14 @@ bool is_available() {
 #if defined(COSFORMER_EMULATE_CUDA)
   return true;
 #else
-  int count = 0;
-  return cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
+  int count = 0, major = 0;
+  if (!succeeded(cudaGetDeviceCount(&count))) return false;
+  for (int device = 0; device < count; ++device) {
+    if (succeeded(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device)) &&
+        major >= kOldestMajor)
+      return true;
+  }
+  return false;
 #endif
 }
 

@@ -3,44 +3,66 @@
 #include <string>
 
 #include "cosformer/error.h"
+#include "kernels/cuda/current_device.h"
 #include "kernels/cuda/device.h"
 
 /// Starting a kernel: a class with Args, run(const Args&) for each thread, and kBytes of block memory.
 namespace cosformer::cuda {
 
+inline void require_blocks(int64_t blocks) {
+  if (blocks <= INT32_MAX) return;
+  throw ShapeError("attention: needs " + std::to_string(blocks) +
+                   " blocks of threads, more than a GPU takes");
+}
+
 #if defined(COSFORMER_EMULATE_CUDA)
 
 template <class Kernel>
-void launch(int64_t blocks, const typename Kernel::Args& args, void*) {
+void prepare(int64_t blocks, const CurrentDevice&) {
+  require_blocks(blocks);
+}
+
+template <class Kernel>
+void launch(int64_t blocks, const typename Kernel::Args& args, void*, const CurrentDevice&) {
   emulator::run_blocks(blocks, Kernel::kBytes, [&] { Kernel::run(args); });
 }
 
 #else
-
-inline void require(cudaError_t result, const char* what) {
-  if (result == cudaSuccess) return;
-  throw DeviceError(std::string("attention: ") + what + ": " + cudaGetErrorString(result));
-}
 
 template <class Kernel>
 __global__ void __launch_bounds__(kThreads) start(const __grid_constant__ typename Kernel::Args args) {
   Kernel::run(args);
 }
 
-template <class Kernel>
-void launch(int64_t blocks, const typename Kernel::Args& args, void* stream) {
-  if (blocks == 0) return;
-  if (blocks > INT32_MAX)
-    throw ShapeError("attention: needs " + std::to_string(blocks) +
-                     " blocks of threads, more than a GPU takes");
-  constexpr int kWithoutAsking = 48 * 1024;
-  if (Kernel::kBytes > kWithoutAsking) {
-    require(cudaFuncSetAttribute(start<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, Kernel::kBytes),
-            "this GPU gives a block too little memory");
+inline void require_started(cudaError_t result, const CurrentDevice& device) {
+  if (succeeded(result)) return;
+  if (result == cudaErrorNoKernelImageForDevice || result == cudaErrorInvalidDeviceFunction) {
+    throw DeviceError(no_code_for(device.gpu()));
   }
-  start<Kernel>
-      <<<static_cast<unsigned>(blocks), kThreads, Kernel::kBytes, static_cast<cudaStream_t>(stream)>>>(args);
-  require(cudaGetLastError(), "a kernel did not start");
+  require(result, "a kernel did not start");
+}
+
+/// What may keep the kernel from starting, found before any has.
+template <class Kernel>
+void prepare(int64_t blocks, const CurrentDevice& device) {
+  require_blocks(blocks);
+  constexpr int kWithoutAsking = 48 * 1024;
+  if (Kernel::kBytes <= kWithoutAsking) return;
+  if (Kernel::kBytes > device.block_bytes()) {
+    throw DeviceError(block_memory_too_small(device.gpu(), Kernel::kBytes));
+  }
+  require_started(
+      cudaFuncSetAttribute(start<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, Kernel::kBytes),
+      device);
+}
+
+template <class Kernel>
+void launch(int64_t blocks, const typename Kernel::Args& args, void* stream, const CurrentDevice& device) {
+  if (blocks == 0) return;
+  void* arguments[] = {const_cast<typename Kernel::Args*>(&args)};
+  require_started(cudaLaunchKernel(start<Kernel>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads),
+                                   arguments, Kernel::kBytes, static_cast<cudaStream_t>(stream)),
+                  device);
 }
 
 #endif

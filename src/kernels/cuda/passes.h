@@ -7,14 +7,12 @@
 #include "kernels/cuda/step.h"
 
 // Each function as passes of the kernels: which tensors are readers and sources, and where states come from
-// and go to.
+// and go to. What they take from `run` depends on sizes alone.
 
 namespace cosformer::cuda {
 
 template <class T>
-void attention_forward(const AttentionForward<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionForward<T>& a, Run& run) {
   const auto& s = a.shape;
   const Tokens queries = tokens_of(a.query_rows, s.B, s.Tq, run);
   const auto query = operand(a.query, s.K), key = operand(a.key, s.K), value = operand(a.value, s.V);
@@ -49,9 +47,7 @@ void attention_forward(const AttentionForward<T>& a, const Execution& execution)
 }
 
 template <class T>
-void attention_state(const AttentionState<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionState<T>& a, Run& run) {
   const auto& s = a.shape;
   ScanArgs<T> args = scan_args<T>(a, tokens_of(a.key_rows, s.B, s.Tk, run));
   set_key_sources(args, operand(a.key, s.K), operand(a.value, s.V), floor_of(a.options));
@@ -61,9 +57,7 @@ void attention_state(const AttentionState<T>& a, const Execution& execution) {
 }
 
 template <class T>
-void attention_read(const AttentionRead<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionRead<T>& a, Run& run) {
   const auto& s = a.shape;
   ScanArgs<T> args = scan_args<T>(a, Tokens{.length = s.Tq});
   args.a = operand(a.query, s.K);
@@ -159,9 +153,7 @@ struct Gradients {
 };
 
 template <class T>
-void attention_backward(const AttentionBackward<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionBackward<T>& a, Run& run) {
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   const Tokens queries = tokens_of(a.query_rows, s.B, s.Tq, run);
@@ -213,9 +205,7 @@ void attention_backward(const AttentionBackward<T>& a, const Execution& executio
 }
 
 template <class T>
-void attention_state_backward(const AttentionStateBackward<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionStateBackward<T>& a, Run& run) {
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   const Tokens keys = tokens_of(a.key_rows, s.B, s.Tk, run);
@@ -237,9 +227,7 @@ void attention_state_backward(const AttentionStateBackward<T>& a, const Executio
 }
 
 template <class T>
-void attention_read_backward(const AttentionReadBackward<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionReadBackward<T>& a, Run& run) {
   const auto& s = a.shape;
   const int64_t N = a.options.states();
   const Tokens queries{.length = s.Tq};
@@ -261,9 +249,7 @@ void attention_read_backward(const AttentionReadBackward<T>& a, const Execution&
 }
 
 template <class T>
-void attention_step(const AttentionStep<T>& a, const Execution& execution) {
-  check_call(a);
-  Run run(execution);
+void start_passes(const AttentionStep<T>& a, Run& run) {
   const auto& s = a.shape;
   const StepArgs<T> args{operand(a.query, s.K),
                          operand(a.key, s.K),

@@ -13,9 +13,37 @@ namespace cosformer::cuda {
 
 inline constexpr int64_t kWidest = 256;
 
+/// A GPU reads an element from a multiple of its size alone: elsewhere it fails, and with it the process.
+template <class T>
+void check_place(const char* name, const T* data) {
+  if (reinterpret_cast<uintptr_t>(data) % sizeof(T) == 0) return;
+  throw ShapeError(std::string("attention: ") + name + " must begin at a multiple of " +
+                   std::to_string(sizeof(T)) + " bytes on a GPU");
+}
+
+template <class Args>
+void check_places(const Args& a) {
+  if constexpr (requires { a.query; }) check_place("query", a.query.data);
+  if constexpr (requires { a.key; }) check_place("key", a.key.data);
+  if constexpr (requires { a.value; }) check_place("value", a.value.data);
+  if constexpr (requires { a.output; }) check_place("output", a.output.data);
+  if constexpr (requires { a.denominator; }) check_place("denominator", a.denominator);
+  if constexpr (requires { a.d_output; }) check_place("d_output", a.d_output.data);
+  if constexpr (requires { a.d_query; }) check_place("d_query", a.d_query.data);
+  if constexpr (requires { a.d_key; }) check_place("d_key", a.d_key.data);
+  if constexpr (requires { a.d_value; }) check_place("d_value", a.d_value.data);
+  if constexpr (requires { a.S; }) check_place("S", a.S), check_place("z", a.z);
+  if constexpr (requires { a.S_out; }) check_place("S_out", a.S_out), check_place("z_out", a.z_out);
+  if constexpr (requires { a.dS; }) check_place("dS", a.dS), check_place("dz", a.dz);
+  if constexpr (requires { a.dS_out; }) check_place("dS_out", a.dS_out), check_place("dz_out", a.dz_out);
+  if constexpr (requires { a.decay; }) check_place("decay", a.decay);
+  check_place("position", a.position);
+}
+
 template <class Args>
 void check_call(const Args& args) {
   check(args, Values::out_of_reach);
+  check_places(args);
   const auto& s = args.shape;
   const auto require_width = [](const char* name, int64_t width) {
     if (width > kWidest) {
@@ -25,9 +53,16 @@ void check_call(const Args& args) {
   };
   require_width("K", s.K);
   require_width("V", s.V);
-  if (std::max(s.Tq, s.Tk) > std::numeric_limits<int32_t>::max()) {
-    throw ShapeError("attention: T must be below 2^31 on a GPU, got " + std::to_string(std::max(s.Tq, s.Tk)));
-  }
+  const auto require_countable = [](const char* name, int64_t size) {
+    if (size > std::numeric_limits<int32_t>::max()) {
+      throw ShapeError(std::string("attention: ") + name + " must be below 2^31 on a GPU, got " +
+                       std::to_string(size));
+    }
+  };
+  require_countable("Tq", s.Tq);
+  require_countable("Tk", s.Tk);
+  require_countable("H", s.H);
+  require_countable("G", s.G);
 }
 
 template <class T>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
+#include <new>
 #include <vector>
 
 #include "cosformer/cuda.h"
@@ -9,67 +9,85 @@
 
 namespace cosformer::cuda {
 
-/// A call's stream and scratch memory.
+/// A call's GPU, stream and scratch memory. Its passes are gone through twice: until take_memory() they tell
+/// what they need and no kernel starts, so that a call that cannot be served has written nothing.
 class Run {
  public:
-  /// @throws DeviceError where there is no GPU
-  explicit Run(const Execution& execution) : execution_(execution) {
-#if !defined(COSFORMER_EMULATE_CUDA)
-    require(cudaGetDevice(&device_), "no GPU");
-    int major = 0, minor = 0;
-    require(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device_), "no GPU");
-    require(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device_), "no GPU");
-    architecture_ = 10 * major + minor;
-    if (major < 8) {
-      throw DeviceError("attention: expected a GPU of compute capability 8.0 or later, got " +
-                        std::to_string(major) + "." + std::to_string(minor));
+  /// @throws DeviceError where there is no GPU that can run it
+  Run(const Execution& execution, const AttentionShape& shape)
+      : execution_(execution), shape_(shape), device_(execution.device) {
+    const int wanted = execution.architecture;
+    if (wanted != 0 && wanted != 80 && !(wanted == 90 && device_.can_be_hopper())) {
+      throw DeviceError(wrong_architecture(device_.gpu(), wanted));
     }
-#endif
+    has_warpgroups_ = wanted == 90 || (wanted == 0 && device_.is_hopper());
   }
   ~Run() {
-#if !defined(COSFORMER_EMULATE_CUDA)
-    for (void* memory : own_) cudaFreeAsync(memory, static_cast<cudaStream_t>(execution_.stream));
+    for (void* memory : own_) {
+#if defined(COSFORMER_EMULATE_CUDA)
+      ::operator delete(memory);
+#else
+      cudaFreeAsync(memory, static_cast<cudaStream_t>(execution_.stream));
 #endif
+    }
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   template <class T>
   T* scratch(int64_t elements) {
-    const size_t bytes = std::max<size_t>(static_cast<size_t>(elements) * sizeof(T), 16);
-    if (execution_.scratch) return static_cast<T*>(execution_.scratch(bytes));
-    void* memory = nullptr;
-#if !defined(COSFORMER_EMULATE_CUDA)
-    const std::string what = "no " + std::to_string(bytes) + " bytes of scratch memory";
-    require(cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(execution_.stream)), what.c_str());
-    own_.push_back(memory);
-#endif
-    return static_cast<T*>(memory);
+    if (starts_) return static_cast<T*>(memory_[next_++]);
+    wanted_.push_back(std::max<size_t>(static_cast<size_t>(elements) * sizeof(T), 16));
+    return reinterpret_cast<T*>(this);  // null would mean that there is none
   }
 
   template <class Kernel>
   void start(int64_t blocks, const typename Kernel::Args& args) {
-    launch<Kernel>(blocks, args, execution_.stream);
+    if (starts_) return launch<Kernel>(blocks, args, execution_.stream, device_);
+    prepare<Kernel>(blocks, device_);
+  }
+
+  /// @throws OutOfMemory
+  void take_memory() {
+    for (const size_t bytes : wanted_) {
+      void* memory = execution_.scratch ? execution_.scratch(bytes) : allocate(bytes);
+      if (!memory) throw OutOfMemory(no_memory(shape_, bytes));
+      memory_.push_back(memory);
+    }
+    starts_ = true;
   }
 
   /// Whether four warps multiply together: on Hopper alone.
   bool has_warpgroups() const {
-    return (execution_.architecture > 0 ? execution_.architecture : architecture_) == 90;
+    return has_warpgroups_;
   }
 
-  int64_t width() {
-    if (execution_.width > 0) return execution_.width;
-    int processors = 1;
-#if !defined(COSFORMER_EMULATE_CUDA)
-    require(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device_), "no GPU");
-#endif
-    return processors;
+  int64_t width() const {
+    return execution_.width > 0 ? execution_.width : device_.processors();
   }
 
  private:
+  /// Null where there is none.
+  void* allocate(size_t bytes) {
+    void* memory = nullptr;
+#if defined(COSFORMER_EMULATE_CUDA)
+    memory = ::operator new(bytes);
+#else
+    const cudaError_t result = cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(execution_.stream));
+    if (result == cudaErrorMemoryAllocation) return cudaGetLastError(), nullptr;
+    require(result, "no scratch memory");
+#endif
+    own_.push_back(memory);
+    return memory;
+  }
+
   const Execution& execution_;
-  int device_ = 0, architecture_ = 80;
-  std::vector<void*> own_;
+  const AttentionShape& shape_;
+  const CurrentDevice device_;
+  bool has_warpgroups_ = false, starts_ = false;
+  std::vector<size_t> wanted_;
+  std::vector<void*> memory_, own_;
+  size_t next_ = 0;
 };
 
 }  // namespace cosformer::cuda

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/check.h"
+#include "ops/fill/longest.h"
 #include "ops/fill/operands.h"
 
 namespace cosformer::ops {
@@ -19,6 +20,7 @@ bool values_are_checked() {
 
 /// Every check of values, on copies of them.
 void check_values(const Call& call, const Shape& shape) {
+  check_longest(call);
   Call copy = call;
   for (const auto member : {&Call::cu_seqlens_q, &Call::cu_seqlens_k, &Call::position}) {
     if ((call.*member).defined()) copy.*member = (call.*member).cpu();
