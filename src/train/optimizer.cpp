@@ -63,7 +63,9 @@ void Optimizer::step_group(const std::vector<std::size_t>& group, double decay, 
   const std::vector<torch::Tensor> first = part(memories_[0].tensors, group);
   if (recipe_.kind == "nag") {
     if (decay > 0) at::_foreach_mul_(weights, 1 - rate * decay);
-    at::_fused_sgd_(weights, gradients, first, 0, recipe_.momentum, rate, 0, true, false, false);
+    const bool keeps = recipe_.momentum > 0;  // else LibTorch takes no memory of it
+    at::_fused_sgd_(weights, gradients, keeps ? first : std::vector<torch::Tensor>(), 0, recipe_.momentum,
+                    rate, 0, keeps, false, false);
     return;
   }
   const std::vector<torch::Tensor> second = part(memories_[1].tensors, group);

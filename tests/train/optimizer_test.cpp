@@ -65,6 +65,18 @@ void expect_definition(const char* kind, const char* decay) {
   }
 }
 
+TEST(Optimizer, NagWithoutMomentumIsGradientDescent) {
+  OptimizerRecipe options = recipe("nag");
+  options.momentum = options.weight_decay = 0;
+  torch::Tensor weight = torch::full({1, 1}, 2.0);
+  Optimizer optimizer({weight}, options);
+  for (int t = 1; t <= 3; ++t) {
+    weight.mutable_grad() = torch::full({1, 1}, 0.25);
+    optimizer.step(0.5, t);
+    EXPECT_EQ(weight.item<double>(), 2 - 0.125 * t);
+  }
+}
+
 TEST(Optimizer, FollowsItsDefinition) {
   for (const char* kind : {"adamw", "adam", "nag"}) {
     for (const char* decay : {"matrices", "all"}) expect_definition(kind, decay);
