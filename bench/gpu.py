@@ -4,11 +4,12 @@
 
 LIBRARY is libcosformer_ops.so of a build with COSFORMER_CUDA=ON. Percent of the floor: the time that copying takes that
 the operator must read and write at least (forward q, k, v, o; with backward 12 tensors of that size), at the bandwidth
-of a copy on the same GPU in the same run, over the measured time. Every shape's output and gradients are first compared
-with a float64 evaluation of what the first head's last tokens give. Times are the best of up to 20 calls.
+of a copy on the same GPU in the same run, over the measured time. Before each is timed, its output and gradients are compared
+with a float64 evaluation of its definition for the first head's last tokens. Times are the best of up to 20 calls.
 """
 import argparse
 import datetime
+import inspect
 import json
 import math
 import sys
@@ -62,34 +63,47 @@ def softmax(q, k, v, causal):
 
 
 def fla():
-    """fla's chunked linear attention, causal, without re-weighting and denominator; None where it is not installed."""
+    """fla's chunked linear attention, causal, without re-weighting and denominator, or why it is not there."""
     try:
         from fla.ops.linear_attn import chunk_linear_attn
-    except ImportError:
-        return None
+    except Exception as error:  # its Triton may not fit the machine either
+        return None, f"{type(error).__name__}: {error}".splitlines()[0]
+    options = {"scale": 1.0, "normalize": False}
+    if "head_first" in inspect.signature(chunk_linear_attn).parameters:  # older versions; [B, T, H, K] without it
+        options["head_first"] = False
+    return lambda q, k, v, causal: chunk_linear_attn(q, k, v, **options)[0], ""
 
-    def run(q, k, v, causal):
-        return chunk_linear_attn(q, k, v, scale=1.0, normalize=False)[0]
 
-    return run
+def cosformer_definition(q, k, v, ahead, hidden):
+    """`ahead` [i, j] = i - j of the queries' positions and all keys'."""
+    w = q.relu() @ k.relu().T * torch.cos(math.pi * ahead / (2 * len(k)))
+    w = w.masked_fill(hidden, 0)
+    return w @ v / w.sum(1, keepdim=True).clamp_min(1e-6)
 
 
-def error_of_last_tokens(q, k, v, d_output, causal, tokens=256):
+def softmax_definition(q, k, v, ahead, hidden):
+    return (q @ k.T / math.sqrt(q.shape[1])).masked_fill(hidden, -math.inf).softmax(1) @ v
+
+
+def fla_definition(q, k, v, ahead, hidden):
+    return (q @ k.T).masked_fill(hidden, 0) @ v
+
+
+DEFINITIONS = {"cosformer": cosformer_definition, "flash softmax": softmax_definition, "fla linear": fla_definition}
+
+
+def error_of_last_tokens(attention, definition, q, k, v, d_output, causal, tokens=256):
     """The largest difference from the definition in float64, relative to the largest number of its tensor: of the first
     head's last tokens, and of the gradients that they send."""
     T = q.shape[1]
     rows = min(tokens, T)
     d_last = torch.zeros_like(d_output)
     d_last[0, -rows:, 0] = d_output[0, -rows:, 0]
-    output = cosformer(q, k, v, causal)
+    output = attention(q, k, v, causal)
     got = (output, *torch.autograd.grad(output, (q, k, v), d_last))
     a, b, c = (x[0, :, 0].detach().double().requires_grad_() for x in (q, k, v))
-    i = torch.arange(T - rows, T, device=q.device)[:, None]
-    j = torch.arange(T, device=q.device)[None]
-    w = a[-rows:].relu() @ b.relu().T * torch.cos(math.pi * (i - j).double() / (2 * T))
-    if causal:
-        w = w.masked_fill(j > i, 0)
-    exact = w @ c / w.sum(1, keepdim=True).clamp_min(1e-6)
+    ahead = (torch.arange(T - rows, T, device=q.device)[:, None] - torch.arange(T, device=q.device)).double()
+    exact = definition(a[-rows:], b, c, ahead, (ahead < 0) & causal)
     expected = (exact, *torch.autograd.grad(exact, (a, b, c), d_last[0, -rows:, 0].double()))
     differences = [
         (x[0, -len(y) :, 0].double() - y).abs().max() / y.abs().max().clamp_min(1e-30) for x, y in zip(got, expected)
@@ -98,9 +112,16 @@ def error_of_last_tokens(q, k, v, d_output, causal, tokens=256):
 
 
 def measure(name, attention, inputs, causal, floor_ms):
+    """Nothing is timed whose result is wrong; a wrong one of ours ends the program."""
     q, k, v, d_output = inputs
     result = {"name": name, "causal": causal, "shape": list(q.shape), "dtype": str(q.dtype).split(".")[1]}
     try:
+        error = error_of_last_tokens(attention, DEFINITIONS[name], *inputs, causal)
+        if not error < (1e-4 if q.dtype == torch.float32 else 0.05):
+            if name == "cosformer":
+                sys.exit(f"wrong result at {list(q.shape)}, causal {causal}: off by {error}")
+            return result | {"error": f"wrong result, off by {error:.2g}"}
+        result["error_of_last_tokens"] = error
         with torch.no_grad():
             result["forward_ms"] = milliseconds(lambda: attention(q, k, v, causal))
         both = lambda: torch.autograd.grad(attention(q, k, v, causal), (q, k, v), d_output)
@@ -154,14 +175,13 @@ def main():
               "torch": torch.__version__, "copy_gigabytes_per_second": bandwidth / 1e6, "results": []}
     print(f"{report['gpu']}, copying {bandwidth / 1e6:.0f} GB/s")
     peers = {"cosformer": cosformer, "flash softmax": softmax}
-    if fla():
-        peers["fla linear"] = fla()
-
-    def check(inputs, causal):
-        error = error_of_last_tokens(*inputs, causal)
-        if not error < (1e-4 if dtype == torch.float32 else 0.05):
-            sys.exit(f"wrong result at {list(inputs[0].shape)}, causal {causal}: off by {error}")
-        return error
+    linear, missing = fla()
+    if linear:
+        peers["fla linear"] = linear
+        report["fla"] = getattr(sys.modules["fla"], "__version__", "of an unknown version")
+    else:
+        report["fla"] = f"not measured: {missing}"
+        print(f"fla {report['fla']}")
 
     def add(result):
         report["results"].append(result)
@@ -179,20 +199,18 @@ def main():
         for B, T, H, K in shapes:
             inputs = tensors(B, T, H, K, dtype)
             floor_ms = 4 * B * T * H * K * dtype.itemsize / bandwidth
-            error = check(inputs, causal)
             for name, attention in peers.items():
                 if name == "fla linear" and not causal or time.monotonic() - began > given.seconds:
                     continue
                 if name == "flash softmax" and dtype == torch.float32:
                     continue
-                add(measure(name, attention, inputs, causal, floor_ms) | {"error_of_last_tokens": error})
+                add(measure(name, attention, inputs, causal, floor_ms))
     for result in step_results(bandwidth, dtype):
         add(result)
     for T in SOFTMAX_LENGTHS:
         if time.monotonic() - began > given.seconds or dtype == torch.float32:
             break
         inputs = tensors(1, T, 32, 64, dtype)
-        check(inputs, True)
         for name in ("cosformer", "flash softmax"):
             add(measure(name, peers[name], inputs, True, 4 * T * 32 * 64 * dtype.itemsize / bandwidth))
     if given.json:
