@@ -134,7 +134,7 @@ TEST_F(Verbs, TwoRunsDoNotShareAFolder) {
   }
   std::filesystem::create_directories(path("second"));
   const Ended second = Program(path("second"), {"train", recipe(), "--output", path("run"), "--resume",
-                                                "--train.steps=100000"})
+                                                "--train.steps=100000", "--train.time_limit=1"})
                            .wait();
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait().exit_code, -1);

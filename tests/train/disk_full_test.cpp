@@ -9,6 +9,7 @@
 #include "train/checkpoint_store.h"
 #include "train/metrics_file.h"
 #include "train/run_log.h"
+#include "train/tensorboard_file.h"
 
 namespace cosformer::train {
 namespace {
@@ -54,7 +55,7 @@ TEST_F(FullDisk, MetricsSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) 
   {
     MetricsFile metrics(path, 0);
     const std::string error = test::message_of<IoError>([&] {
-      for (;; ++last) metrics.write({{"step", last + 1}, {"split", "train"}});
+      for (; last < 1'000'000; ++last) metrics.write({{"step", last + 1}, {"split", "train"}});
     });
     EXPECT_NE(error.find("metrics.jsonl: cannot write: No space left on device"), std::string::npos) << error;
   }
@@ -78,7 +79,8 @@ TEST_F(FullDisk, CurvesSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) {
   {
     RunLog log(folder_, 0, "");
     const std::string error = test::message_of<IoError>([&] {
-      for (;; ++last) log.write({{"step", last + 1}, {"split", "train"}, {"loss", 1}, {"spikes", 0}});
+      for (; last < 1'000'000; ++last)
+        log.write({{"step", last + 1}, {"split", "train"}, {"loss", 1}, {"spikes", 0}});
     });
     EXPECT_NE(error.find(": cannot write: No space left on device"), std::string::npos) << error;
   }
@@ -90,6 +92,15 @@ TEST_F(FullDisk, CurvesSayThatTheyCannotBeWrittenAndGoOnWhereThereIsRoomAgain) {
   for (std::string line; std::getline(lines, line);)
     EXPECT_EQ(nlohmann::json::parse(line).at("step"), ++step);
   EXPECT_EQ(step, last + 1) << "each line once";
+}
+
+TEST_F(FullDisk, EventsSayThatTheyCannotBeWritten) {
+  TensorBoardFile events(folder_ / "tensorboard");
+  const std::string error = test::message_of<IoError>([&] {
+    for (int64_t step = 1; step < 100'000; ++step) events.write_scalar("train/loss", step, 1, 0);
+  });
+  EXPECT_EQ(error.find((folder_ / "tensorboard/events.out.tfevents.").string()), 0U) << error;
+  EXPECT_TRUE(error.ends_with(": cannot write: No space left on device")) << error;
 }
 
 TEST_F(FullDisk, AReadOnlyFolderIsNamed) {

@@ -4,6 +4,7 @@
 #include "cosformer/error.h"
 #include "cosformer/nn/model_folder.h"
 #include "data/make_shards.h"
+#include "io/checksum.h"
 #include "io/folder_lock.h"
 #include "train/evaluation.h"
 #include "train/runs.h"
@@ -12,11 +13,13 @@
 namespace cosformer::train::test {
 namespace {
 
-/// Every file's bytes; of folders the names.
+/// A checksum of every file; of folders the names.
 std::map<std::string, std::string> content(const fs::path& folder) {
   std::map<std::string, std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    files[entry.path()] = entry.is_regular_file() ? read_text(entry.path()) : "";
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string text = entry.is_regular_file() ? read_text(entry.path()) : "";
+    files[entry.path()] = io::crc64_text(io::crc64(std::as_bytes(std::span(text))));
+  }
   return files;
 }
 
