@@ -7,8 +7,9 @@
 namespace cosformer::cpu {
 namespace {
 
-bool quadratic(int64_t T, int64_t K, const AttentionOptions& options, Results results = Results::output) {
-  return quadratic_is_cheaper(results, T, T, K, K, options);
+bool quadratic(int64_t T, int64_t K, const AttentionOptions& options, Results results = Results::output,
+               MultiplyAdds rate = MultiplyAdds::two_a_cycle) {
+  return quadratic_is_cheaper(results, T, T, K, K, options, rate);
 }
 
 TEST(Form, ShortSequencesAreQuadraticLongOnesAreNot) {
@@ -21,27 +22,34 @@ TEST(Form, ShortSequencesAreQuadraticLongOnesAreNot) {
 
 TEST(Form, OneStateMovesTheBorderDown) {
   const AttentionOptions with{.horizon = 1 << 20, .causal = true}, without{.causal = true};
-  EXPECT_TRUE(quadratic(224, 64, with));
-  EXPECT_FALSE(quadratic(224, 64, without));
+  EXPECT_TRUE(quadratic(208, 64, with));
+  EXPECT_FALSE(quadratic(208, 64, without));
 }
 
 TEST(Form, BordersLieWhereTheFormsAreMeasuredToBeEquallyFast) {
-  // docs/performance.md, "Quadratic or chunked": between these lengths the forms' times cross on AMD and on
-  // Intel, or the slower one takes at most 1.1 times as long.
+  // docs/performance.md, "Quadratic or chunked": between these lengths the forms' times cross, or the slower
+  // one takes at most 1.1 times as long. `output` with two multiply-adds a cycle (Zen 5, Intel) and with one
+  // (Zen 4).
   const AttentionOptions causal{.horizon = 1 << 20, .causal = true}, dense{.horizon = 1 << 20};
-  for (const auto& [K, output, gradients] :
-       {std::array<int64_t, 3>{32, 120, 104}, {64, 224, 192}, {96, 320, 288}, {128, 432, 384}}) {
+  for (const auto& [K, two, one, gradients] : {std::array<int64_t, 4>{32, 104, 128, 104},
+                                               {64, 200, 240, 192},
+                                               {96, 296, 356, 288},
+                                               {128, 400, 476, 384},
+                                               {256, 806, 930, 770}}) {
     SCOPED_TRACE(K);
-    EXPECT_TRUE(quadratic(output, K, causal));
-    EXPECT_FALSE(quadratic(output + 32, K, causal));
+    EXPECT_TRUE(quadratic(two, K, causal));
+    EXPECT_FALSE(quadratic(two + 32, K, causal));
+    EXPECT_TRUE(quadratic(one, K, causal, Results::output, MultiplyAdds::one_a_cycle));
+    EXPECT_FALSE(quadratic(one + 32, K, causal, Results::output, MultiplyAdds::one_a_cycle));
     EXPECT_TRUE(quadratic(gradients, K, causal, Results::gradients));
     EXPECT_FALSE(quadratic(gradients + 32, K, causal, Results::gradients));
   }
   for (const Results results : {Results::output, Results::gradients}) {
-    for (const auto& [K, border] : {std::array<int64_t, 2>{16, 48}, {32, 72}, {64, 112}, {128, 208}}) {
+    for (const auto& [K, border] :
+         {std::array<int64_t, 2>{16, 48}, {32, 64}, {64, 112}, {128, 208}, {256, 400}}) {
       SCOPED_TRACE(K);
       EXPECT_TRUE(quadratic(border, K, dense, results));
-      EXPECT_FALSE(quadratic(border + 16, K, dense, results));
+      EXPECT_FALSE(quadratic(border + 1, K, dense, results));
     }
   }
 }
