@@ -9,6 +9,7 @@
 
 #include "bench/peak.h"
 #include "cli/checks.h"
+#include "cli/profile/product_peak.h"
 #include "cli/profile/recorder.h"
 #include "cli/profile/report.h"
 #include "cli/recipe_overrides.h"
@@ -16,6 +17,7 @@
 #include "cli/trial.h"
 #include "cli/verbs.h"
 #include "io/atomic_file.h"
+#include "train/device.h"
 
 namespace cosformer::cli {
 namespace {
@@ -25,9 +27,16 @@ struct Flags {
   int64_t steps = 3;
 };
 
-/// Of the best instruction that the machine has, before or after the steps.
-double peak(int64_t threads) {
-  return bench::peak_arithmetic(available_isas().back(), bench::Operand::float32, static_cast<int>(threads));
+/// Before or after the steps: of the best instruction that the processor has, or of products on a GPU in the
+/// type that the recipe multiplies.
+double peak(const train::Recipe& recipe) {
+  if (recipe.train.device == "cpu") {
+    return bench::peak_arithmetic(available_isas().back(), bench::Operand::float32,
+                                  static_cast<int>(recipe.threads));
+  }
+  const bool rounded = recipe.train.precision == "bfloat16";
+  return product_peak(train::open_device(recipe.train.device), rounded ? at::kBFloat16 : at::kFloat,
+                      rounded ? 8192 : 4096);
 }
 
 nn::Operations step_operations(const Trial& trial) {
@@ -62,13 +71,12 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
   ProfileFacts facts{.steps = flags.steps,
                      .thread = OperatorRecorder::this_thread(),
                      .operations = step_operations(trial),
-                     .peak = on_gpu ? 0 : peak(recipe.threads)};
+                     .peak = peak(recipe)};
   const auto events = recorded_steps(trial.trainer(), flags.steps);
-  std::string where = "each kernel waited for";
-  if (!on_gpu) {
-    facts.peak = std::max(facts.peak, peak(recipe.threads));
-    where = std::to_string(recipe.threads) + " threads, peak " + fixed(facts.peak / 1e9, 1) + " GFLOP/s";
-  }
+  facts.peak = std::max(facts.peak, peak(recipe));
+  const std::string where =
+      (on_gpu ? "each kernel waited for" : std::to_string(recipe.threads) + " threads") + ", peak " +
+      fixed(facts.peak / 1e9, 1) + " GFLOP/s" + (on_gpu ? " of " + recipe.train.precision + " products" : "");
   std::printf("%s, %lld tokens a step in sequences of %lld%s, %s\n\n", recipe.model.attention.c_str(),
               static_cast<long long>(trial.step_tokens()),
               static_cast<long long>(recipe.train.sequence_length),

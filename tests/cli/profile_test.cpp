@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/rand.h>
@@ -9,6 +10,8 @@
 #include <numeric>
 #include <thread>
 
+#include "bench/peak.h"
+#include "cli/profile/product_peak.h"
 #include "cli/profile/recorder.h"
 #include "cli/profile/report.h"
 
@@ -82,6 +85,14 @@ TEST(Profile, TheTraceIsJsonThatViewersOpen) {
     for (const char* key : {"ts", "dur", "pid", "tid"}) EXPECT_TRUE(event[key].is_number());
   }
   EXPECT_EQ(calls, made_events().size());
+}
+
+TEST(ProductPeak, CountsOperationsASecond) {
+  const int threads = at::get_num_threads();
+  const double most = bench::peak_arithmetic(available_isas().back(), bench::Operand::float32, threads);
+  const double reached = product_peak(c10::kCPU, at::kFloat, 512);
+  EXPECT_LT(reached, 3 * most) << "other programs may run while one of the two is measured";
+  EXPECT_GT(reached, most / 100);
 }
 
 TEST(OperatorRecorder, SeesOperatorsOfAllThreadsWhileItLives) {
