@@ -33,7 +33,7 @@ void start_walk(ScanArgs<typename Kernel::T> args, Run& run) {
   constexpr int kColumns = Kernel::L::Y;
   args.slices = std::max(1, (args.y_width + kColumns - 1) / kColumns);
   const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
-  run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, typename Kernel::Args(args));
+  run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, args);
 }
 
 template <class T, Part kPart>

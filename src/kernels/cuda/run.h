@@ -41,9 +41,10 @@ class Run {
     return reinterpret_cast<T*>(this);  // null would mean that there is none
   }
 
-  template <class Kernel>
-  void start(int64_t blocks, const typename Kernel::Args& args) {
-    if (starts_) return launch<Kernel>(blocks, args, execution_.stream, device_);
+  /// @param args what the kernel's are made of, where it starts
+  template <class Kernel, class Args = typename Kernel::Args>
+  void start(int64_t blocks, const Args& args) {
+    if (starts_) return launch<Kernel>(blocks, typename Kernel::Args(args), execution_.stream, device_);
     prepare<Kernel>(blocks, device_);
   }
 
