@@ -12,9 +12,9 @@
 /// has come to it. K and V up to 256.
 ///
 /// T is float, bfloat16 or float16. Sums, states and denominators are float; products of 16-bit types run on
-/// tensor cores, those of float in full precision. Of a call's values nothing is looked at: a position
-/// outside [0, M), a negative decay and cu_seqlens that do not rise give NaN in their rows or wrong numbers,
-/// and no access outside the tensors.
+/// tensor cores, those of float in full precision unless Execution::tf32 says otherwise. Of a call's values
+/// nothing is looked at: a position outside [0, M), a negative decay and cu_seqlens that do not rise give NaN
+/// in their rows or wrong numbers, and no access outside the tensors.
 ///
 /// Results are the same bits whatever the batch, padding, strides, stream and GPU of one kind.
 namespace cosformer::cuda {
@@ -29,6 +29,8 @@ struct Execution {
   /// Whose instructions multiply: 90 those of Hopper (on such a GPU alone), 80 those that all have. 0: the
   /// GPU's own.
   int architecture = 0;
+  /// Products of float round their factors to TF32 (11 bits), on tensor cores; sums and states stay float.
+  bool tf32 = false;
   int device = -1;  ///< number of the GPU that has the memory and the stream; below 0: the current one
 };
 

@@ -5,7 +5,7 @@ import unittest
 import torch
 
 import definition
-from definition import DTYPES, TestCase, inputs, mask, numbers, ops
+from definition import DEVICE, DTYPES, TestCase, inputs, mask, numbers, ops
 from rounding import bounds, excess
 
 
@@ -36,6 +36,19 @@ class Values(TestCase):
     def test_lengths(self):
         for T, horizon, causal in itertools.product((1, 7, 63, 64, 65, 300), (None, 300), (False, True)):
             self.check((2, T, T, 2, 16, 16), horizon=horizon, causal=causal)
+
+    @unittest.skipIf(DEVICE == "cpu", "TF32 is a GPU's")
+    def test_tf32_where_torch_allows_it(self):
+        tensors = inputs(2, 200, 200, 2, 64, 64, torch.float32, 0)
+        exact = ops.attention(*tensors, horizon=200, causal=True)
+        allowed = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = True
+        try:
+            rounded = ops.attention(*tensors, horizon=200, causal=True)
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = allowed
+        self.assertFalse(torch.equal(rounded, exact))
+        self.assertLess((rounded - exact).abs().max().item(), 2**-7 * exact.abs().max().item())
 
     def test_odd_widths_and_cross(self):
         for Tq, Tk, K, V in ((5, 129, 3, 5), (129, 5, 17, 1), (200, 130, 1, 33)):

@@ -8,6 +8,7 @@
 
 #include "cosformer/bfloat16.h"
 #include "cosformer/float16.h"
+#include "kernels/cuda/tf32.h"
 
 #if defined(COSFORMER_EMULATE_CUDA)
 #include "kernels/cuda/emulator.h"
@@ -98,6 +99,24 @@ COSFORMER_DEVICE void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint
       "{%0, %1, %2, %3};"
       : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// sum [16, 8] += a [16, 8] b [8, 8], fragments as in the PTX manual's mma.m16n8k8.
+COSFORMER_DEVICE void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, Tf32) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+COSFORMER_DEVICE uint32_t bits_of(float x) {
+  return __float_as_uint(x);
+}
+/// To nearest, ties away from zero.
+COSFORMER_DEVICE float rounded(float x, Tf32) {
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return __uint_as_float(bits);
 }
 
 COSFORMER_DEVICE float widen(float x) {

@@ -13,6 +13,7 @@
 
 #include "cosformer/bfloat16.h"
 #include "cosformer/float16.h"
+#include "kernels/cuda/tf32.h"
 
 #define COSFORMER_DEVICE inline
 
@@ -208,6 +209,51 @@ void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t
             totals[i] += static_cast<double>(left[2 * half + i / 2][e]) *
                          static_cast<double>((i % 2 == 0 ? right : next_right)[half][e]);
           }
+        }
+      }
+    }
+    Four four;
+    for (int i = 0; i < 4; ++i) four.at[i] = static_cast<float>(totals[i]);
+    return four;
+  });
+  std::memcpy(sum, result.at, sizeof result.at);
+}
+
+inline uint32_t bits_of(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+inline float rounded(float x, Tf32) {
+  if (!std::isfinite(x)) return x;
+  const uint32_t bits = (bits_of(x) + 0x1000) & 0xFFFFE000U;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+/// Bits that the instruction does not look at are dropped.
+inline void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, Tf32) {
+  struct Operands {
+    float a[4], b[2];
+  };
+  const auto seen = [](uint32_t bits) {
+    float x;
+    bits &= 0xFFFFE000U;
+    std::memcpy(&x, &bits, 4);
+    return x;
+  };
+  const Operands mine{{seen(a[0]), seen(a[1]), seen(a[2]), seen(a[3])}, {seen(b0), seen(b1)}};
+  const int l = thread() % 32;
+  struct Four {
+    float at[4];
+  };
+  const auto result = emulator::exchange(mine, [&](const auto& of) {
+    double totals[4] = {sum[0], sum[1], sum[2], sum[3]};
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const auto& left = of(l / 4 * 4 + quarter).a;
+      for (int half = 0; half < 2; ++half) {
+        for (int i = 0; i < 4; ++i) {
+          totals[i] += static_cast<double>(left[i / 2 + 2 * half]) *
+                       static_cast<double>(of(l % 4 * 8 + i % 2 * 4 + quarter).b[half]);
         }
       }
     }

@@ -42,6 +42,9 @@ void start_scan(const ScanArgs<T>& args, Run& run) {
     if constexpr (sizeof(T) == 2 && width() <= 128 && kPart != Part::read) {
       if (run.has_warpgroups()) return start_walk<WarpgroupScan<T, width(), kPart>>(args, run);
     }
+    if constexpr (std::is_same_v<T, float>) {
+      if (run.rounds_to_tf32()) return start_walk<Scan<T, width(), kPart, Tf32>>(args, run);
+    }
     start_walk<Scan<T, width(), kPart>>(args, run);
   });
 }

@@ -63,6 +63,10 @@ class Run {
     return has_warpgroups_;
   }
 
+  bool rounds_to_tf32() const {
+    return execution_.tf32;
+  }
+
   int64_t width() const {
     return execution_.width > 0 ? execution_.width : device_.processors();
   }

@@ -6,10 +6,11 @@
 
 namespace cosformer::cuda {
 
-/// Chunks multiplied a warp at a time (tile_product.h), on every GPU and for every T.
-template <class T, int kX, Part kPart>
-class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
-  using Base = Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart>;
+/// Chunks multiplied a warp at a time (tile_product.h), on every GPU and for every T. P: what numbers are in
+/// products, T or, where float may be rounded to it, Tf32.
+template <class T, int kX, Part kPart, class P = T>
+class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
+  using Base = Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart>;
   friend Base;
   using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
       Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
@@ -63,8 +64,8 @@ class Scan : public Walk<Scan<T, kX, kPart>, ScanLayout<T, kX>, kPart> {
   float out_[L::M][L::kN][4];
 };
 
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE Scan<T, kX, kPart>::Scan(const ScanArgs<T>& args) : Base(args) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args) : Base(args) {
   row_sums_ = vector_ + 2 * X;
   scales_ = row_sums_ + L::kColumnWarps * C;
   state_ = reinterpret_cast<T*>(scales_ + C);
@@ -72,8 +73,9 @@ COSFORMER_DEVICE Scan<T, kX, kPart>::Scan(const ScanArgs<T>& args) : Base(args) 
   waves_ = pairs_ + C * L::kPairs;
 }
 
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head, int stage) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::fetch_rows(int64_t first, int valid, int source_head,
+                                                        int stage) {
   auto* a = reinterpret_cast<T*>(stage_rows(stage));
   T* b = a + C * L::kWide;
   T* c = b + C * L::kWide;
@@ -86,15 +88,15 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::fetch_rows(int64_t first, int valid, i
   }
 }
 
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::arrive(int stage) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::arrive(int stage) {
   a_ = reinterpret_cast<T*>(stage_rows(stage));
   b_tile_ = a_ + C * L::kWide;
   c_ = b_tile_ + C * L::kWide;
 }
 
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::compute(const Chunk& chunk, const Factors& f) {
   bool bad = false;
   if (kReads && chunk.new_state) {
     put_state(chunk.faded);

@@ -7,11 +7,11 @@
 namespace cosformer::cuda {
 
 /// out = a S, each wave times the reader's; 0 where there is no state yet
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::read_state(const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::read_state(const Factors& f) {
   float sum[L::M][2 * L::kN][4] = {};
-  const Factor<T, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
-  const Factor<T, Order::by_depth> S{state_ + column_warp() * 16 * L::kN, L::kWaves};
+  const Factor<P, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
+  const Factor<P, Order::by_depth> S{state_ + column_warp() * 16 * L::kN, L::kWaves};
   if (started_) add_product<X>(sum, a, S);
 #pragma unroll
   for (int m = 0; m < L::M; ++m) {
@@ -28,13 +28,13 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::read_state(const Factors& f) {
 }
 
 /// The weights inside the chunk, and the sums of their rows.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::put_pairs(const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
   float sum[L::M][L::kPairsN][4] = {};
   const int column = column_warp() * 8 * L::kPairsN;
-  const Factor<T, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
+  const Factor<P, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
   add_product<X>(sum, a,
-                 Factor<T, Order::by_row, true>{b_tile_ + column * L::kWide, L::kWide, args_.floor_b});
+                 Factor<P, Order::by_row, true>{b_tile_ + column * L::kWide, L::kWide, args_.floor_b});
 #pragma unroll
   for (int m = 0; m < L::M; ++m) {
 #pragma unroll
@@ -62,23 +62,23 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::put_pairs(const Factors& f) {
   }
 }
 
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::add_values(float (&out)[L::M][L::kN][4]) const {
-  const Factor<T, Order::by_row> pairs{pairs_ + warp_row() * L::kPairs, L::kPairs};
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::add_values(float (&out)[L::M][L::kN][4]) const {
+  const Factor<P, Order::by_row> pairs{pairs_ + warp_row() * L::kPairs, L::kPairs};
   add_product<C>(out, pairs,
-                 Factor<T, Order::by_depth, true>{c_ + column_warp() * 8 * L::kN, L::kNarrow, args_.floor_c});
+                 Factor<P, Order::by_depth, true>{c_ + column_warp() * 8 * L::kN, L::kNarrow, args_.floor_c});
 }
 
 /// The same where a row of c is not finite, which 0 times a weight must not carry to readers that do not see
 /// it: readers up to the next such row at a time, with the rows that they do not see set to 0.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::add_values_apart() {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::add_values_apart() {
   int end = args_.reverse ? -1 : C;  // of the readers done, and of the rows set to 0
   for (int k = 0; k < C; ++k) {
     const int j = args_.reverse ? k : C - 1 - k;
     bool bad = false;
     for (int y = thread(); y < Y; y += kThreads) {
-      bad = bad || !finite(at_least(widen(c_[j * L::kNarrow + y]), args_.floor_c));
+      bad = bad || !finite_factor<P>(at_least(widen(c_[j * L::kNarrow + y]), args_.floor_c));
     }
     if (!any(bad) && k != C - 1) continue;
     float out[L::M][L::kN][4];
@@ -114,8 +114,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::add_values_apart() {
 }
 
 /// Rows of weights summed: those of the chunk, and a z.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::find_denominators(const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::find_denominators(const Factors& f) {
   constexpr int kParts = kThreads / C;
   const int r = thread() / kParts, part = thread() % kParts;
   float sums[2] = {};
@@ -138,8 +138,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::find_denominators(const Factors& f) {
 }
 
 /// The chunk's outputs, into waves_.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::put_rows(const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_rows(const Factors& f) {
 #pragma unroll
   for (int m = 0; m < L::M; ++m) {
 #pragma unroll

@@ -7,8 +7,8 @@
 namespace cosformer::cuda {
 
 /// The state before the chunk as a factor.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::put_state(float faded) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_state(float faded) {
   if (wave() < args_.N) {
 #pragma unroll
     for (int m = 0; m < L::kStateM; ++m) {
@@ -26,14 +26,14 @@ COSFORMER_DEVICE void Scan<T, kX, kPart>::put_state(float faded) {
 }
 
 /// Rows c times their cosine and sine. Returns whether this thread saw a number that is not finite.
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE bool Scan<T, kX, kPart>::put_waves(const Factors& f) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE bool Scan<T, kX, kPart, P>::put_waves(const Factors& f) {
   bool good = true;
   for (int v = thread(); v < C * Y / 2; v += kThreads) {
     const int r = v / (Y / 2), y = v % (Y / 2) * 2;
     const float first = at_least(widen(c_[r * L::kNarrow + y]), args_.floor_c);
     const float second = at_least(widen(c_[r * L::kNarrow + y + 1]), args_.floor_c);
-    good = good && finite(first) && finite(second);
+    good = good && finite_factor<P>(first) && finite_factor<P>(second);
     put_pair(waves_ + r * L::kWaves + y, first * f.source_cos[r], second * f.source_cos[r]);
     if (args_.N == 2)
       put_pair(waves_ + r * L::kWaves + Y + y, first * f.source_sin[r], second * f.source_sin[r]);
@@ -42,12 +42,12 @@ COSFORMER_DEVICE bool Scan<T, kX, kPart>::put_waves(const Factors& f) {
 }
 
 /// local = fade local + b^T waves
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void Scan<T, kX, kPart>::add_state(float fade) {
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::add_state(float fade) {
   if (wave() >= args_.N) return;
   this->fade_local(fade);
-  const Factor<T, Order::by_depth, true> b{b_tile_ + thread() / 64 * (X / 4), L::kWide, args_.floor_b};
-  add_product<C>(local_, b, Factor<T, Order::by_depth>{waves_ + wave() * Y, L::kWaves});
+  const Factor<P, Order::by_depth, true> b{b_tile_ + thread() / 64 * (X / 4), L::kWide, args_.floor_b};
+  add_product<C>(local_, b, Factor<P, Order::by_depth>{waves_ + wave() * Y, L::kWaves});
 }
 
 }  // namespace cosformer::cuda

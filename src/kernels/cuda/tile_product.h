@@ -4,7 +4,7 @@
 
 /// Products of tiles in a block's memory, a warp at a time, into registers. Element i of sum[m][n] is
 ///   row 16 m + lane / 4 + 8 (i / 2), column 8 n + 2 (lane % 4) + i % 2
-/// whatever the type: matrix instructions for 16 bits, multiply-adds in full precision for float.
+/// whatever the type: matrix instructions for 16 bits and Tf32, multiply-adds in full precision for float.
 namespace cosformer::cuda {
 
 COSFORMER_DEVICE int lane() {
@@ -29,13 +29,34 @@ COSFORMER_DEVICE void put_pair(float* to, float first, float second) {
   *reinterpret_cast<Pair*>(to) = {first, second};
 }
 
+/// A float that is rounded to TF32's 11 bits where it is multiplied.
+template <class P>
+struct StoredAs {
+  using type = P;
+};
+template <>
+struct StoredAs<Tf32> {
+  using type = float;
+};
+
+/// Whether a number is finite as a factor.
+template <class P>
+COSFORMER_DEVICE bool finite_factor(float x) {
+  return finite(x);
+}
+template <>
+COSFORMER_DEVICE bool finite_factor<Tf32>(float x) {
+  return finite(rounded(x, Tf32{}));
+}
+
 /// How a factor lies in memory: by rows of the product's rows or columns, each as deep as the product, or by
 /// depth.
 enum class Order { by_row, by_depth };
 
 /// A factor of a product: elements below `floor` count as floor, where kFloored.
-template <class T, Order kOrder, bool kFloored = false>
+template <class P, Order kOrder, bool kFloored = false>
 struct Factor {
+  using T = typename StoredAs<P>::type;
   const T* data;
   int stride;
   float floor = 0;
@@ -126,6 +147,38 @@ COSFORMER_DEVICE void add_product(float (&sum)[M][N][4], const Factor<float, kA,
           for (int i = 0; i < 4; ++i) sum[m][n][i] = fused(left[m][i / 2][d], right[i % 2][d], sum[m][n][i]);
         }
       }
+    }
+  }
+}
+
+/// Element (row or column, depth) of a factor, rounded.
+template <Order kOrder, bool kFloored>
+COSFORMER_DEVICE uint32_t load_one(const Factor<Tf32, kOrder, kFloored>& from, int i, int depth) {
+  const float x = *from.at(i, depth);
+  return bits_of(rounded(kFloored ? at_least(x, from.floor) : x, Tf32{}));
+}
+
+template <int kDepth, int M, int N, Order kA, bool kFlooredA, Order kB, bool kFlooredB>
+COSFORMER_DEVICE void add_product(float (&sum)[M][N][4], const Factor<Tf32, kA, kFlooredA>& a,
+                                  const Factor<Tf32, kB, kFlooredB>& b) {
+  static_assert(kDepth % 8 == 0);
+  const int i = lane() / 4, depth = lane() % 4;
+#pragma unroll 2
+  for (int k = 0; k < kDepth; k += 8) {
+    uint32_t left[M][4];
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int r = 0; r < 4; ++r) {
+        left[m][r] = load_one(a, 16 * m + i + 8 * (r % 2), k + depth + 4 * (r / 2));
+      }
+    }
+#pragma unroll
+    for (int n = 0; n < N; ++n) {
+      const uint32_t first = load_one(b, 8 * n + i, k + depth),
+                     second = load_one(b, 8 * n + i, k + depth + 4);
+#pragma unroll
+      for (int m = 0; m < M; ++m) multiply_add(sum[m][n], left[m], first, second, Tf32{});
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "ops/cuda/device.h"
 
+#include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -45,10 +46,15 @@ Cuda::Cuda(const Call& call, const Shape& shape)
 }
 
 cuda::Execution Cuda::execution() const {
-  return {.stream = c10::cuda::getCurrentCUDAStream().stream(), .scratch = [this](size_t bytes) {
-            const auto options = at::TensorOptions().dtype(at::kByte).device(at::kCUDA);
-            return scratch_.emplace_back(at::empty({static_cast<int64_t>(bytes)}, options)).data_ptr();
-          }};
+  const auto precision =
+      at::globalContext().float32Precision(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
+  return {.stream = c10::cuda::getCurrentCUDAStream().stream(),
+          .scratch =
+              [this](size_t bytes) {
+                const auto options = at::TensorOptions().dtype(at::kByte).device(at::kCUDA);
+                return scratch_.emplace_back(at::empty({static_cast<int64_t>(bytes)}, options)).data_ptr();
+              },
+          .tf32 = precision == at::Float32Precision::TF32};
 }
 
 }  // namespace cosformer::ops
