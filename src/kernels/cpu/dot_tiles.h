@@ -46,15 +46,7 @@ template <int N, int V>
 COSFORMER_INLINE void dot_read_tile(Vec (&acc)[kTileRows][V], const Pair* xT, int64_t pairs,
                                     const Pair* state, const float (*wave)[R], int64_t r0,
                                     const Prefetch* ahead) {
-  Vec part[N][kTileRows][V];
-#pragma GCC unroll 2
-  for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 4
-    for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) part[n][r][v] = zero();
-    }
-  }
+  Vec part[N][kTileRows][V] = {};
   const Pair* x = xT + r0;
   for (int64_t k = 0; k < pairs; ++k, state += N * V * W, x += R) {
     if (ahead) ahead->line(k);
@@ -154,18 +146,8 @@ template <int N, int V, bool kFade>
 COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, const Pair* y, int64_t ld_y,
                                       const Pair* const (&u)[2], int64_t ld_u, int64_t pairs, int64_t k0,
                                       float fade, const Interleave& interleave, const Prefetch& ahead) {
-  Vec acc[kTileRows][N][V];
+  Vec acc[kTileRows][N][V] = {};
   float* rows = state + k0 * N * V * W;
-#pragma GCC unroll 4
-  for (int k = 0; k < kTileRows; ++k) {
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) {
-        acc[k][n][v] = zero();
-      }
-    }
-  }
   const Pair *u0 = u[0], *u1 = u[1], *factors = y + k0;
   for (int64_t j = 0; j < pairs; ++j, factors += ld_y, u0 += ld_u, u1 += ld_u) {
     ahead.line(j);

@@ -148,12 +148,7 @@ COSFORMER_INLINE void update_panel(const Sweep<T>& s, const Plan& p, int64_t col
 template <int N, int V>
 COSFORMER_INLINE void add_rows(float* sum, int64_t ld_sum, float fade, const float* rows, int64_t ld,
                                const float* const (&factor)[2], const Plan& p, int64_t heads, int64_t count) {
-  Vec acc[N][V];
-#pragma GCC unroll 2
-  for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[n][v] = zero();
-  }
+  Vec acc[N][V] = {};
   for (int64_t h = 0; h < heads; ++h) {
     for (int64_t r = h * p.head_keys; r < h * p.head_keys + count; ++r) {
 #pragma GCC unroll 4

@@ -80,15 +80,7 @@ COSFORMER_INLINE void score_corner(HalfLanes (&scores)[R / 2], const float* xT, 
 template <int N, int V>
 COSFORMER_INLINE void read_tile(Vec (&acc)[kTileRows][V], const float* xT, int64_t width, const float* state,
                                 const float (*wave)[R], int64_t r0, const Prefetch* ahead) {
-  Vec part[N][kTileRows][V];
-#pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 8
-    for (int r = 0; r < kTileRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) part[n][r][v] = zero();
-    }
-  }
+  Vec part[N][kTileRows][V] = {};
   const float* x = xT + r0;
   for (int64_t k = 0; k < width; ++k, state += N * V * W, x += R) {
     if (ahead) ahead->line(k);
@@ -151,18 +143,8 @@ COSFORMER_INLINE void pair_tile(Vec (&acc)[kTileRows][V], const float* scores, c
 template <int N, int V, bool kFade>
 COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, const float* const (&u)[2],
                                   int64_t ld_u, int64_t keys, int64_t k0, float fade, const Prefetch& ahead) {
-  Vec acc[kTileRows][N][V];
+  Vec acc[kTileRows][N][V] = {};
   float* rows = state + k0 * N * V * W;
-#pragma GCC unroll 8
-  for (int k = 0; k < kTileRows; ++k) {
-#pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        acc[k][n][v] = zero();
-      }
-    }
-  }
   const float* u0 = u[0];
   const float* u1 = u[1];
   const float* factors = y + k0;
