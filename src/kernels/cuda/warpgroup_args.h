@@ -24,14 +24,16 @@ struct WarpgroupArgs : ScanArgs<T> {
   /// False where rows do not lie at multiples of 16 bytes, or several heads or sequences at one place.
   bool map_boxes(const Operand<const T>& from, int heads, int rows, Panel panel, TensorMap& map) const {
     const int64_t B = this->tokens.cu_seqlens ? 1 : this->B, size = sizeof(T);
-    const auto bytes = [&](int64_t count, int64_t stride) {
-      return static_cast<uint64_t>(count == 1 ? 16 : stride * size);  // of one, none is right and any will do
+    // The stride of one head or sequence is never used: as the manual has it, the size of what lies below.
+    const auto bytes = [&](int64_t count, int64_t stride, int64_t below) {
+      return static_cast<uint64_t>((count == 1 ? below : stride) * size);
     };
     const TensorBoxes boxes{
         .data = from.data,
         .sizes = {static_cast<uint64_t>(from.width), static_cast<uint64_t>(heads),
                   static_cast<uint64_t>(this->tokens.length), static_cast<uint64_t>(B)},
-        .strides = {bytes(heads, from.head_stride), bytes(0, from.time_stride), bytes(B, from.batch_stride)},
+        .strides = {bytes(heads, from.head_stride, from.width), bytes(0, from.time_stride, 0),
+                    bytes(B, from.batch_stride, this->tokens.length * from.time_stride)},
         .columns = static_cast<uint32_t>(static_cast<int64_t>(panel) / size),
         .rows = static_cast<uint32_t>(rows)};
     const bool apart = boxes.strides[0] > 0 && boxes.strides[1] > 0 && boxes.strides[2] > 0;
