@@ -66,9 +66,15 @@ class CurrentDevice {
     return {properties.name, properties.major, properties.minor, block_bytes()};
   }
   int block_bytes() const { return attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin); }
+  /// False too where the build has no code for sm_90a: that for sm_80 or sm_90, which such a GPU then runs,
+  /// lacks Hopper's instructions.
   bool is_hopper() const {
+#if defined(COSFORMER_HOPPER_CODE)
     return attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
            attribute(cudaDevAttrComputeCapabilityMinor) == 0;
+#else
+    return false;
+#endif
   }
   bool can_be_hopper() const { return is_hopper(); }
   int processors() const { return attribute(cudaDevAttrMultiProcessorCount); }

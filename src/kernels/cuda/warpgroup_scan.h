@@ -31,7 +31,8 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 #if defined(COSFORMER_EMULATE_CUDA) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
     Base::run(args);
 #else
-    (void)args;  // never started on another GPU
+    (void)args;
+    __trap();  // never started where this is the code
 #endif
   }
   COSFORMER_DEVICE explicit WarpgroupScan(const Args& args);
