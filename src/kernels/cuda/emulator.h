@@ -271,6 +271,7 @@ inline void publish() {
   emulator::publish();
 }
 inline void begin_products() {}
+inline void settle(float (&)[8][4]) {}
 inline void end_products() {
   emulator::end_products();
 }

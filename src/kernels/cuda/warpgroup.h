@@ -41,6 +41,15 @@ COSFORMER_DEVICE void publish() {
 COSFORMER_DEVICE void begin_products() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
+/// Before begin_products(): what was done to sums since the last products is not moved behind it, where the
+/// compiler would have the products wait for it.
+COSFORMER_DEVICE void settle(float (&d)[8][4]) {
+#pragma unroll
+  for (int n = 0; n < 8; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) asm volatile("" : "+f"(d[n][i]));
+  }
+}
 COSFORMER_DEVICE void end_products() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
@@ -108,6 +117,7 @@ COSFORMER_DEVICE void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4
 
 COSFORMER_DEVICE void publish() {}
 COSFORMER_DEVICE void begin_products() {}
+COSFORMER_DEVICE void settle(float (&)[8][4]) {}
 COSFORMER_DEVICE void end_products() {}
 template <int kLater>
 COSFORMER_DEVICE void wait_for_products() {}

@@ -161,9 +161,12 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   if constexpr (kReads) {
     if (bad) add_values_apart(weights);  // leaves c all 0
   }
+  for (auto& sums : local_) settle(sums);
   begin_products();
-  if (kReads) begin_values(weights, out_);
-  end_products();
+  if constexpr (kReads) {
+    begin_values(weights, out_);
+    end_products();
+  }
   begin_state();
   end_products();
   if constexpr (kReads) {
