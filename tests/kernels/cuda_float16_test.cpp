@@ -49,6 +49,7 @@ Results run_float16(const Case& c, int architecture) {
 TEST(Float16, EqualsReference) {
   constexpr double kHalfUnit = 0x1p-11;
   for (const int architecture : {80, 90}) {
+    if (architecture == 90 && !is_hopper()) continue;  // such calls are refused
     for (const bool causal : {true, false}) {
       for (const auto& [K, V, padding] : {std::tuple{64, 40, Padding::right},
                                           {20, 100, Padding::right},

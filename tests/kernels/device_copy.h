@@ -21,6 +21,10 @@ namespace cosformer::test {
 
 inline constexpr bool kDeviceIsEmulated = true;
 
+inline bool is_hopper() {
+  return true;
+}
+
 class DeviceCopies {
  public:
   void* scratch(size_t bytes) { return scratch_.emplace_back(bytes, '\xFF').data(); }
@@ -38,6 +42,15 @@ Args copy_to_device(const Args& args, DeviceCopies&) {
 #else
 
 inline constexpr bool kDeviceIsEmulated = false;
+
+/// Whether the current GPU has Hopper's instructions.
+inline bool is_hopper() {
+  int device = 0, major = 0, minor = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess &&
+         major == 9 && minor == 0;
+}
 
 class DeviceCopies {
  public:
