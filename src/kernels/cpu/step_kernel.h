@@ -28,26 +28,31 @@ COSFORMER_INLINE float feature(const Step<T>& s, T x, int64_t n) {
 template <int V, int H, bool kWrite, class T>
 COSFORMER_INLINE void step_columns(const Step<T>& s, int64_t h0, int64_t column, int64_t lanes,
                                    const float* inverse) {
-  Vec value[V], sum[H][V];
+  constexpr int64_t kChain = 64;  // rows that are summed by themselves: roundings of a longer chain add up
+  Vec value[V], sum[H][V] = {};
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    value[v] = load_up_to(s.value + column + v * W, lanes - v * W);
-#pragma GCC unroll 4
-    for (int h = 0; h < H; ++h) sum[h][v] = zero();
-  }
+  for (int v = 0; v < V; ++v) value[v] = load_up_to(s.value + column + v * W, lanes - v * W);
   for (int64_t n = 0; n < s.N; ++n) {
-    for (int64_t k = 0; k < s.K; ++k) {
-      const float key = feature(s, s.key[k], n);
-      float query[H];
+    for (int64_t first = 0; first < s.K; first += kChain) {
+      Vec part[H][V] = {};
+      for (int64_t k = first; k < smaller(first + kChain, s.K); ++k) {
+        const float key = feature(s, s.key[k], n);
+        float query[H];
 #pragma GCC unroll 4
-      for (int h = 0; h < H; ++h) query[h] = feature(s, s.query[(h0 + h) * s.query_stride + k], n);
-      float* row = s.S + (n * s.K + k) * s.V + column;
+        for (int h = 0; h < H; ++h) query[h] = feature(s, s.query[(h0 + h) * s.query_stride + k], n);
+        float* row = s.S + (n * s.K + k) * s.V + column;
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        const Vec state = load_up_to(row + v * W, lanes - v * W) + value[v] * key;
+        for (int v = 0; v < V; ++v) {
+          const Vec state = load_up_to(row + v * W, lanes - v * W) + value[v] * key;
 #pragma GCC unroll 4
-        for (int h = 0; h < H; ++h) sum[h][v] += state * query[h];
-        if constexpr (kWrite) store_up_to(row + v * W, state * s.decay, lanes - v * W);
+          for (int h = 0; h < H; ++h) part[h][v] += state * query[h];
+          if constexpr (kWrite) store_up_to(row + v * W, state * s.decay, lanes - v * W);
+        }
+      }
+#pragma GCC unroll 4
+      for (int h = 0; h < H; ++h) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[h][v] += part[h][v];
       }
     }
   }
