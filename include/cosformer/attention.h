@@ -67,6 +67,9 @@ struct Execution {
   ParallelFor parallel = parallel_for;
   int width =
       parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
+  /// Results go past the caches, where their rows are whole cache lines. Absent: results of 2 MiB a task and
+  /// more, which caches would not keep.
+  std::optional<bool> streams = {};
 };
 
 /// A tensor [B, T, heads, width] whose last stride is 1; other strides in elements, any value for inputs.

@@ -18,6 +18,21 @@ enum class Layout {
   misaligned,  ///< contiguous rows at odd strides from an odd address, guarded by NaN
 };
 
+/// Memory that begins at a cache line.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, size_t) { ::operator delete(p, kLine); }
+  bool operator==(const LineAllocator&) const { return true; }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+};
+
 template <class T>
 class Tensor {
  public:
@@ -46,7 +61,7 @@ class Tensor {
 
   int64_t B_ = 0, T_ = 0, H_ = 0, C_ = 0, offset_ = 0;
   int64_t batch_ = 0, time_ = 0, head_ = 0;
-  std::vector<T> memory_;
+  std::vector<T, LineAllocator<T>> memory_;
 };
 
 /// Where padding lies in a batch.

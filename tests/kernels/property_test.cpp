@@ -53,6 +53,34 @@ void expect_strides_never_change_bits() {
   }
 }
 
+template <class T>
+void expect_streams_never_change_bits(const Case& c) {
+  const Inputs<T> in(c, sizeof(T) == 2);
+  for (const Isa isa : under_test::isas()) {
+    for (const Form form : under_test::forms({Form::quadratic, Form::chunked})) {
+      const auto run = [&](bool streams) {
+        return run_kernels(c, in, {.isa = isa, .form = form, .width = 3, .streams = streams});
+      };
+      EXPECT_EQ(find_difference(run(true), run(false)), "") << name(isa) << c.describe();
+    }
+  }
+}
+
+TEST(Properties, StreamsNeverChangeBits) {
+  for (const int64_t width : {16, 24, 32, 48, 64, 96}) {  // rows of whole lines and others
+    for (const bool causal : {true, false}) {
+      for (const Layout layout : {Layout::contiguous, Layout::transposed, Layout::misaligned}) {
+        Case c = causal_case(71, width, 160 - width);
+        c.options.causal = causal;
+        c.layout = layout;
+        c.padding = layout == Layout::contiguous ? Padding::holes : Padding::none;
+        expect_streams_never_change_bits<float>(c);
+        expect_streams_never_change_bits<bfloat16>(c);
+      }
+    }
+  }
+}
+
 TEST(Properties, StridesNeverChangeBits) {
   expect_strides_never_change_bits<float>();
 }

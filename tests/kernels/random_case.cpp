@@ -25,7 +25,7 @@ void repair(RandomRun& run) {
 std::string RandomRun::describe() const {
   std::ostringstream out;
   out << name(isa) << ", form " << static_cast<int>(form) << ", width " << width
-      << (bfloat16 ? ", bfloat16 " : ", float ") << c.describe();
+      << (streams ? ", streams" : "") << (bfloat16 ? ", bfloat16 " : ", float ") << c.describe();
   return out.str();
 }
 
@@ -68,6 +68,7 @@ RandomRun draw_run(uint64_t seed, int64_t large_one_in) {
     c.shape.K += 90;
     c.shape.V += 90;
   }
+  run.streams = chance(2);
   repair(run);
   return run;
 }
@@ -82,7 +83,7 @@ std::string check_results(const RandomRun& run, const Results& actual, const All
 
 std::string check_run(const RandomRun& run) {
   const Case& c = run.c;
-  const Execution execution{.isa = run.isa, .form = run.form, .width = run.width};
+  const Execution execution{.isa = run.isa, .form = run.form, .width = run.width, .streams = run.streams};
   const Results actual = run.bfloat16 ? run_kernels(c, Inputs<bfloat16>(c, true), execution)
                                       : run_kernels(c, Inputs<float>(c, false), execution);
   return check_results(run, actual, allowance(c, run.form, run.isa, run.bfloat16));

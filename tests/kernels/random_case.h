@@ -13,6 +13,7 @@ struct RandomRun {
   Isa isa = Isa::generic;
   Form form = Form::automatic;
   int width = 1;
+  bool streams = false;
   bool bfloat16 = false;
 
   std::string describe() const;

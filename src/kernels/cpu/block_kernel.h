@@ -206,8 +206,8 @@ COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const Plan& p, co
 /// Writes a tile of rows [r0, r0 + kTileRows), `lanes` columns from `column` on.
 template <int V, class T>
 COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>& out,
-                                 const Matrix<const T>& gate, const Side& side, const Block& block,
-                                 int64_t r0, int64_t column, int64_t lanes) {
+                                 const Matrix<const T>& gate, bool streams, const Side& side,
+                                 const Block& block, int64_t r0, int64_t column, int64_t lanes) {
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
     if (r0 + r >= block.count) break;
@@ -221,7 +221,11 @@ COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>
       if (gate.data) {
         value = load_up_to(gate.line(block.head, line) + column + v * W, left) <= zero() ? zero() : value;
       }
-      store_up_to(to + v * W, value, left);
+      if (streams) {
+        stream(to + v * W, value);
+      } else {
+        store_up_to(to + v * W, value, left);
+      }
     }
   }
 }
@@ -263,7 +267,7 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) acc[r][v] *= block.inverse[r0 + r];
     }
-    write_tile<V>(acc, s.out, s.gate, s.x_side, block, r0, s.u_begin + column, p.columns - column);
+    write_tile<V>(acc, s.out, s.gate, s.streams, s.x_side, block, r0, s.u_begin + column, p.columns - column);
   }
 }
 
@@ -291,7 +295,7 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& blo
       }
     }
     for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_twin_pairs<V>(acc, p, block, h, column, r0);
-    write_tile<V>(acc, s.twin, s.twin_gate, s.x_side, block, r0, column, s.X - column);
+    write_tile<V>(acc, s.twin, s.twin_gate, s.streams, s.x_side, block, r0, column, s.X - column);
   }
 }
 

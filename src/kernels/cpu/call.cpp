@@ -1,6 +1,7 @@
 #include "kernels/cpu/call.h"
 
 #include <array>
+#include <cstdint>
 
 #include "kernels/cpu/packed_states.h"
 
@@ -13,6 +14,13 @@ Side reversed(Side side) {
   side.origin = side.count - 1;
   side.step = -1;
   return side;
+}
+
+/// Whether rows of that many columns are whole cache lines.
+template <class T>
+bool whole_lines(const Matrix<T>& matrix, int64_t columns) {
+  const int64_t strides = columns | matrix.line_stride | matrix.head_stride;
+  return (reinterpret_cast<uintptr_t>(matrix.data) | static_cast<uint64_t>(strides) * sizeof(T)) % 64 == 0;
 }
 
 }  // namespace
@@ -42,6 +50,7 @@ Sweep<T> Call<T>::sweep(const Unit& unit, const Pass<T>& pass) const {
   s.weights = weights_.center(unit.g);
   s.decay = fading_.group(unit.g);
   s.eps = options_.eps;
+  s.streams = streams_ && whole_lines(s.out, pass.U) && whole_lines(s.twin, pass.X);
   if (pass.reversed) {
     s.x_side = reversed(s.x_side);
     s.y_side = reversed(s.y_side);

@@ -52,7 +52,8 @@ class Call {
         angles_(options.horizon, position, shape.B, std::max(queries.longest(), keys.longest())),
         weights_(options.horizon, decay, shape.G, longest_chunk() + kBlock),
         decay_(decay),
-        fading_(decay, shape.G, std::max(longest_chunk(), kLongChunk) + 1) {}
+        fading_(decay, shape.G, std::max(longest_chunk(), kLongChunk) + 1),
+        streams_(execution.streams.value_or(bytes_of_results() >= kCached * execution.width)) {}
 
   const Tokens queries, keys;
 
@@ -91,6 +92,14 @@ class Call {
     if (quadratic(b)) return std::max<int64_t>(kBlock, (longer + kBlock - 1) / kBlock * kBlock);
     return options_.causal ? kernels_.chunk(shape_.K, shape_.V) : kLongChunk;
   }
+  /// What a thread may hope to find in caches of what it wrote.
+  static constexpr int64_t kCached = int64_t{2} << 20;
+  int64_t bytes_of_results() const {
+    const AttentionShape& s = shape_;
+    const int64_t elements =
+        results_ == Results::output ? s.Tq * s.H * s.V : s.Tq * s.H * s.K + s.Tk * s.G * (s.K + s.V);
+    return s.B * elements * static_cast<int64_t>(sizeof(T));
+  }
   int64_t longest_chunk() const {
     int64_t longest = kBlock;
     if (queries.ragged() || keys.ragged()) {
@@ -115,6 +124,7 @@ class Call {
   Weights weights_;
   const float* decay_;
   Fading fading_;
+  bool streams_;
 };
 
 extern template class Call<float>;

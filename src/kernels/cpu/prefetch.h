@@ -18,17 +18,19 @@ class Prefetch {
            int64_t begin, int64_t width) {
     if (!matrix.data || width <= 0) return;
     while (lines_ < kWindow && lines_ * kLine < width * static_cast<int64_t>(sizeof(T))) lines_ *= 2;
-    const auto* const data = reinterpret_cast<const char*>(matrix.line(head, 0) + begin);
-    const int64_t stride = matrix.line_stride * static_cast<int64_t>(sizeof(T));
-    const char** const rows = rows_ + used_;
     count = smaller(count, kMost - used_);
+    list(rows_ + used_, matrix, side, head, first, count, begin);
     used_ += count;
-    if (side.index) {
-      for (int64_t r = 0; r < count; ++r) rows[r] = data + side.line(first + r) * stride;
-    } else {
-      const char* const start = data + side.token(first) * stride;
-      for (int64_t r = 0; r < count; ++r) rows[r] = start + r * side.step * stride;
-    }
+  }
+
+  /// Rows that are written without being read: nothing but their pages is wanted.
+  template <class T>
+  void add_pages(const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first, int64_t count,
+                 int64_t begin) {
+    if (!matrix.data) return;
+    count = smaller(count, kMostPages - used_pages_);
+    list(pages_ + used_pages_, matrix, side, head, first, count, begin);
+    used_pages_ += count;
   }
 
   /// Spreads the rows over that many tiles, each of which asks for a line that many times.
@@ -45,6 +47,7 @@ class Prefetch {
   /// the second-level TLB holds up what follows it.
   void touch_pages() const {
     for (int64_t i = 0; i < used_; ++i) __builtin_prefetch(rows_[i], 0, 3);
+    for (int64_t i = 0; i < used_pages_; ++i) __builtin_prefetch(pages_[i], 0, 3);
   }
 
   void next_tile() {
@@ -59,10 +62,25 @@ class Prefetch {
   }
 
  private:
-  static constexpr int64_t kMost = 768, kWindow = 64, kLine = 64;
+  static constexpr int64_t kMost = 768, kMostPages = 256, kWindow = 64, kLine = 64;
+
+  template <class T>
+  static void list(const char** rows, const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first,
+                   int64_t count, int64_t begin) {
+    const auto* const data = reinterpret_cast<const char*>(matrix.line(head, 0) + begin);
+    const int64_t stride = matrix.line_stride * static_cast<int64_t>(sizeof(T));
+    if (side.index) {
+      for (int64_t r = 0; r < count; ++r) rows[r] = data + side.line(first + r) * stride;
+    } else {
+      const char* const start = data + side.token(first) * stride;
+      for (int64_t r = 0; r < count; ++r) rows[r] = start + r * side.step * stride;
+    }
+  }
+
   const char* rows_[kMost + kWindow];
+  const char* pages_[kMostPages];
   const char* const* now_ = rows_;
-  int64_t used_ = 0, at_ = 0, a_tile_ = 0;
+  int64_t used_ = 0, used_pages_ = 0, at_ = 0, a_tile_ = 0;
   int64_t window_ = 16, lines_ = 1, shift_ = 0;  // lines of a tile and of a row, powers of two
 };
 

@@ -88,6 +88,32 @@ COSFORMER_INLINE void store(bfloat16* p, Vec v) {
   *reinterpret_cast<UnalignedHalfVec*>(p) = narrow(v);
 }
 
+/// Past the caches, to memory aligned to a vector: the line is not read first. finish_streams() makes it seen
+/// by other threads.
+COSFORMER_INLINE void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#else
+  store(p, v);
+#endif
+}
+COSFORMER_INLINE void stream(bfloat16* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(narrow(v)));
+#elif defined(__AVX2__)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), reinterpret_cast<__m128i>(narrow(v)));
+#else
+  store(p, v);
+#endif
+}
+COSFORMER_INLINE void finish_streams() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
 /// Loaded once for several uses: compilers would make it a memory operand of each, and two loads a cycle are
 /// fewer than that takes.
 COSFORMER_INLINE Vec load_shared(const float* p) {

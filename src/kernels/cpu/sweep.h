@@ -105,6 +105,9 @@ struct Sweep {
   Matrix<T> twin;
   Matrix<const T> twin_gate;
 
+  /// Rows of out and twin are whole cache lines and go past the caches.
+  bool streams = false;
+
   /// States before the first and after the last row; data null: empty, not wanted.
   StateView first, last;
 };

@@ -86,10 +86,15 @@ void add_x_rows_ahead(Prefetch& ahead, const Sweep<T>& s, const P& p, int64_t fi
   for (int64_t h = 0; h < s.x_heads; ++h) {
     ahead.add(s.x, s.x_side, h, first, count, 0, s.X);
     ahead.add(s.gate, s.x_side, h, first, count, s.u_begin, p.columns);
-    ahead.add(s.out, s.x_side, h, first, count, s.u_begin, p.columns);
     ahead.add(s.w, s.x_side, h, first, count, s.u_begin, p.columns);
     ahead.add(s.twin_gate, s.x_side, h, first, count, 0, s.X);
-    ahead.add(s.twin, s.x_side, h, first, count, 0, s.X);
+    if (s.streams) {
+      ahead.add_pages(s.out, s.x_side, h, first, count, s.u_begin);
+      ahead.add_pages(s.twin, s.x_side, h, first, count, 0);
+    } else {
+      ahead.add(s.out, s.x_side, h, first, count, s.u_begin, p.columns);
+      ahead.add(s.twin, s.x_side, h, first, count, 0, s.X);
+    }
   }
 }
 
@@ -180,6 +185,7 @@ void causal(const Sweep<T>* sweeps, int64_t count, float* scratch) {
   for (int64_t i = 0; i < count; ++i) {
     if (sweeps[i].last.data) convert_state<true>(sweeps[i], plan_of(first, i), sweeps[i].last);
   }
+  finish_streams();
   end_sweeps(first);
 }
 
@@ -213,6 +219,7 @@ void dense(const Sweep<T>& s, int64_t x_first, int64_t x_count, float* scratch) 
   // Rows of y beyond the last are zero and add nothing to a sum.
   Prefetch nothing_ahead;
   run_blocks(s, p, x_first, x_count, p.head_keys, false, nothing_ahead);
+  finish_streams();
   end_sweeps(p);
 }
 
@@ -234,6 +241,7 @@ void accumulate(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t 
     pack_chunk(s, p, y_first + row, rows, true);
     finish_group(s, p, nullptr, 0, false, {rows, s.decay ? s.decay[rows] : 1.0F}, ahead);
   });
+  finish_streams();
   end_sweeps(first);
 }
 
@@ -251,6 +259,7 @@ void read(const Sweep<T>* sweeps, int64_t count, int64_t x_first, int64_t x_coun
   in_turns(count, x_count, stretch, add, [&](int64_t i, int64_t row, Prefetch& ahead) {
     run_blocks(sweeps[i], plan(i), x_first + row, smaller(stretch, x_count - row), 0, true, ahead);
   });
+  finish_streams();
   end_sweeps(first);
 }
 
