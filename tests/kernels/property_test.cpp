@@ -38,6 +38,35 @@ TEST(Properties, ThreadsNeverChangeBits) {
 }
 
 template <class T>
+void expect_bits_of_one_thread(const Case& c) {
+  const Inputs<T> in(c, sizeof(T) == 2);
+  for (const Isa isa : under_test::isas()) {
+    for (const Form form : under_test::forms({Form::quadratic, Form::chunked})) {
+      const Results one = run_kernels(c, in, {.isa = isa, .form = form, .parallel = serial_for, .width = 1});
+      for (const int width : {2, 3, 4, 6, 16}) {
+        EXPECT_EQ(find_difference(run_kernels(c, in, {.isa = isa, .form = form, .width = width}), one), "")
+            << name(isa) << ", width " << width << c.describe();
+      }
+    }
+  }
+}
+
+// Fewer heads than threads: gradients of keys and values come from parts of a sweep.
+TEST(Properties, ThreadsOfOneHeadNeverChangeBits) {
+  for (const Padding padding : {Padding::none, Padding::holes}) {
+    for (const bool more : {false, true}) {
+      Case c = causal_case(203, 72, 96, 1);
+      c.shape.B = 1;
+      c.padding = padding;
+      c.states = c.decay = more;
+      c.shape.H = more ? 3 : 1;  // for one of keys and values
+      expect_bits_of_one_thread<float>(c);
+      expect_bits_of_one_thread<bfloat16>(c);
+    }
+  }
+}
+
+template <class T>
 void expect_strides_never_change_bits() {
   for (const Isa isa : under_test::isas()) {
     for (const bool causal : {true, false}) {

@@ -168,7 +168,7 @@ inline void pack_x_rows(Pair* target, const RowSource<bfloat16>& source, int64_t
 inline void pack_block(const Sweep<bfloat16>& s, const TilePlan& p, Block& block) {
   const RowSource<bfloat16> x{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)};
   if (s.normalize) pack_pairs_transposed(pairs(block.xT), x, block.first, block.count, s.X);
-  pack_x_rows(x_rows(block.xT, p.X), x, block.first, block.count, s.X, p.ld_y);
+  if (!s.twin_alone) pack_x_rows(x_rows(block.xT, p.X), x, block.first, block.count, s.X, p.ld_y);
   if (!p.twin) return;
   pack_x_rows(x_rows(block.wT, p.columns), RowSource<bfloat16>{s.w, s.x_side, block.head}, block.first,
               block.count, p.columns, p.ld_u_rows);
@@ -230,8 +230,11 @@ inline void score_block(const Sweep<bfloat16>& s, const TilePlan& p, Block& bloc
   const float* row_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; with_pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
-    tile_score_rows(p, scores_of(block.scores, p, h), triangle_of(block.scores, p, h), x_rows(block.xT, p.X),
-                    p.ld_y, p.y_turned + row * p.ld_y / 2, block, s.weights, row_start, nullptr, rows);
+    if (!s.twin_alone) {
+      tile_score_rows(p, scores_of(block.scores, p, h), triangle_of(block.scores, p, h),
+                      x_rows(block.xT, p.X), p.ld_y, p.y_turned + row * p.ld_y / 2, block, s.weights,
+                      row_start, nullptr, rows);
+    }
     if (!p.twin) continue;
     tile_score_rows(p, scores_of(block.twin_scores, p, h), triangle_of(block.twin_scores, p, h),
                     x_rows(block.wT, p.columns), p.ld_u_rows, p.u_turned + row * p.ld_u_rows / 2, block,
@@ -387,13 +390,13 @@ COSFORMER_INLINE void update_panel(const Sweep<bfloat16>& s, const TilePlan& p, 
   }
 }
 
-template <int N>
+template <bool kFirst, int N>
 COSFORMER_INLINE void read_twin(const TilePlan& p, const Block& block, int64_t column, int64_t panel) {
   const Pair* w = x_rows(block.wT, p.columns) + column / 2;
   for (int64_t k = 0; k < p.rows; k += R) {
     each_tile<N>([&]<int I>() {
       float* twin = block.twin + I * R * p.rows + k;
-      if (column == 0) {
+      if constexpr (kFirst) {
         tile_zero<kTileC + I>();
       } else {
         tile_load<kTileC + I>(twin, p.rows * 4);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "kernels/cpu/causal.h"
 #include "kernels/cpu/packed_states.h"
 #include "kernels/cpu/recurrence.h"
 
@@ -221,7 +222,7 @@ void forward(const AttentionForward<T>& args, const Execution& execution) {
   units.erase(units.begin(), rest);
   if (units.empty()) return;
   const Pass<T> pass = output_pass(call, args);
-  call.run_causal({&pass}, units);
+  cpu::Causal<T>(call, {&pass}, units).run();
 }
 
 template <class T>
@@ -236,7 +237,8 @@ void backward(const AttentionBackward<T>& args, const Execution& execution) {
   const Pass<T> queries = query_gradient_pass(call, args, terms),
                 keys = key_gradients_pass(call, args, terms);
   if (args.options.causal) {
-    call.run_causal({&keys, &queries}, call.units());
+    const std::vector<Unit> units = call.units();
+    if (!units.empty()) cpu::Causal<T>(call, {&keys, &queries}, units).run();
   } else {
     call.run_dense(keys);
     call.run_dense(queries);

@@ -9,8 +9,9 @@ namespace {
 
 template <class T>
 void pack_block(const Sweep<T>& s, const Plan& p, Block& block) {
-  pack_transposed(block.xT, RowSource<T>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
-                  block.first, block.count, s.X);
+  if (!s.twin_alone)
+    pack_transposed(block.xT, RowSource<T>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
+                    block.first, block.count, s.X);
   if (p.twin) {
     pack_transposed(block.wT, RowSource<T>{s.w, s.x_side, block.head}, block.first, block.count, p.columns);
   }
@@ -170,8 +171,10 @@ void score_block(const Sweep<T>& s, const Plan& p, Block& block, bool pairs) {
   const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
-    score_rows({block.scores + row * R, s.weights, lane_start, nullptr}, block.xT, s.X, p.y + row * p.ld_y,
-               p.ld_y, block, sums);
+    if (!s.twin_alone) {
+      score_rows({block.scores + row * R, s.weights, lane_start, nullptr}, block.xT, s.X, p.y + row * p.ld_y,
+                 p.ld_y, block, sums);
+    }
     if (!p.twin) continue;
     Vec unused[L] = {};
     score_rows({block.twin_scores + row * R, s.weights, nullptr, s.b.data ? p.b + row : nullptr}, block.wT,
@@ -272,12 +275,12 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
 }
 
 /// The twin's share of one panel of the state.
-template <int N>
+template <bool kFirst, int N>
 COSFORMER_INLINE void read_twin(const Plan& p, const Block& block, int64_t column, int64_t panel) {
   const int64_t columns = smaller(panel, p.columns - column);
   in_even_parts<kTwinRows>(p.rows, [&]<int kRows>(int64_t k) {
-    twin_tile<N, kRows>(block.twin, block.wave, panel_of(p.state, p, N, column), panel, block.wT + column * R,
-                        columns, k, column == 0);
+    twin_tile<kFirst, N, kRows>(block.twin, block.wave, panel_of(p.state, p, N, column), panel,
+                                block.wT + column * R, columns, k);
   });
 }
 

@@ -1,8 +1,8 @@
 #include "kernels/cpu/call.h"
 
-#include <array>
 #include <cstdint>
 
+#include "kernels/cpu/division.h"
 #include "kernels/cpu/packed_states.h"
 
 namespace cosformer::cpu {
@@ -57,42 +57,6 @@ Sweep<T> Call<T>::sweep(const Unit& unit, const Pass<T>& pass) const {
     s.lag = 1;
   }
   return s;
-}
-
-template <class T>
-void Call<T>::run_causal(std::initializer_list<const Pass<T>*> passes, const std::vector<Unit>& all) const {
-  struct Task {
-    const Pass<T>* pass;
-    const Unit* first;
-    int64_t count, part, parts;
-  };
-  std::vector<Task> tasks;
-  const auto total = static_cast<int64_t>(all.size());
-  for (const Pass<T>* pass : passes) {
-    const int64_t parts = pass->whole ? 1 : column_parts(total, pass->U, execution_.width);
-    const int64_t together =
-        sweeps_together(total, parts, execution_.width, options_.states() * pass->X * pass->U);
-    for (int64_t first = 0; first < total;) {
-      // Sweeps in turns are of one sequence: they differ in pointers alone.
-      int64_t count = 1;
-      while (count < together && first + count < total && all[first + count].b == all[first].b) ++count;
-      for (int64_t part = 0; part < parts; ++part) tasks.push_back({pass, &all[first], count, part, parts});
-      first += count;
-    }
-  }
-  execution_.parallel(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
-    const Task& task = tasks[static_cast<size_t>(i)];
-    std::array<Sweep<T>, kMostSweeps> sweeps;
-    const Columns columns = columns_of(task.pass->U, task.part, task.parts);
-    for (int64_t j = 0; j < task.count; ++j) {
-      Sweep<T>& s = sweeps[static_cast<size_t>(j)] = sweep(task.first[j], *task.pass);
-      s.u_begin = columns.begin;
-      s.u_end = columns.end;
-      if (task.part > 0) s.denominator.data = nullptr;
-    }
-    kernels_.causal(sweeps.data(), task.count,
-                    thread_scratch(kernels_.scratch_floats(sweeps[0], task.count)));
-  });
 }
 
 template <class T>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <initializer_list>
 #include <vector>
 
 #include "kernels/cpu/angles.h"
@@ -69,8 +68,11 @@ class Call {
   /// A sweep of a unit with everything but matrices; x on the queries' side unless reversed.
   Sweep<T> sweep(const Unit& unit, const Pass<T>& pass) const;
 
-  /// Runs causal passes over some units; all their tasks at once.
-  void run_causal(std::initializer_list<const Pass<T>*> passes, const std::vector<Unit>& all) const;
+  /// Whether sequence b goes without states.
+  bool quadratic(int64_t b) const {
+    if (execution_.form != Form::automatic) return execution_.form == Form::quadratic;
+    return quadratic_is_cheaper(results_, queries.count(b), keys.count(b), shape_.K, shape_.V, options_);
+  }
   /// Runs one pass where every row of x sees every row of y.
   void run_dense(const Pass<T>& pass) const;
 
@@ -83,10 +85,6 @@ class Call {
   }
 
  private:
-  bool quadratic(int64_t b) const {
-    if (execution_.form != Form::automatic) return execution_.form == Form::quadratic;
-    return quadratic_is_cheaper(results_, queries.count(b), keys.count(b), shape_.K, shape_.V, options_);
-  }
   int64_t chunk(int64_t b) const {
     const int64_t longer = std::max(queries.count(b), keys.count(b));
     if (quadratic(b)) return std::max<int64_t>(kBlock, (longer + kBlock - 1) / kBlock * kBlock);

@@ -247,9 +247,11 @@ void update_sum(const Sweep<bfloat16>& s, const DotPlan& p, int64_t count, float
 }
 
 inline void pack_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block) {
-  pack_pairs_transposed(pairs(block.xT),
-                        RowSource<bfloat16>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
-                        block.first, block.count, s.X);
+  if (!s.twin_alone) {
+    pack_pairs_transposed(
+        pairs(block.xT), RowSource<bfloat16>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
+        block.first, block.count, s.X);
+  }
   if (p.twin) {
     pack_pairs_transposed(pairs(block.wT), RowSource<bfloat16>{s.w, s.x_side, block.head}, block.first,
                           block.count, p.columns);
@@ -333,10 +335,12 @@ inline void score_block(const Sweep<bfloat16>& s, const DotPlan& p, Block& block
   const float* lane_start = lane_terms(s, block, terms) ? terms : nullptr;
   for (int64_t h = 0; with_pairs && h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys;
-    dot_score_rows(
-        {pairs(block.scores) + row / 2 * R, triangle_of(block.scores, p, h), s.weights, lane_start, nullptr},
-        p.interleave, pairs(block.xT), s.X, reinterpret_cast<const Pair*>(p.y_rows + row * p.ld_y),
-        p.ld_y / 2, block, sums[0]);
+    if (!s.twin_alone) {
+      dot_score_rows({pairs(block.scores) + row / 2 * R, triangle_of(block.scores, p, h), s.weights,
+                      lane_start, nullptr},
+                     p.interleave, pairs(block.xT), s.X,
+                     reinterpret_cast<const Pair*>(p.y_rows + row * p.ld_y), p.ld_y / 2, block, sums[0]);
+    }
     if (!p.twin) continue;
     Vec unused{};
     dot_score_rows({pairs(block.twin_scores) + row / 2 * R, triangle_of(block.twin_scores, p, h), s.weights,
@@ -389,12 +393,12 @@ COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const DotPlan& p,
                    p.y_pairs + row * p.ld_y + column, p.ld_y, block.keys, block.triangle, r0);
 }
 
-template <int N>
+template <bool kFirst, int N>
 COSFORMER_INLINE void read_twin(const DotPlan& p, const Block& block, int64_t column, int64_t panel) {
   const int64_t columns = smaller(panel, p.columns - column);
   for (int64_t k = 0; k < p.rows; k += kTwinRows) {
-    dot_twin_tile<N>(block.twin, block.wave, copies_of(p, N, column).columns, panel,
-                     pairs(block.wT) + column / 2 * R, (columns + 1) / 2, k, column == 0);
+    dot_twin_tile<kFirst, N>(block.twin, block.wave, copies_of(p, N, column).columns, panel,
+                             pairs(block.wT) + column / 2 * R, (columns + 1) / 2, k);
   }
 }
 

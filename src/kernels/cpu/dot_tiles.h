@@ -182,9 +182,9 @@ COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, c
 }
 
 /// As twin_tile, over pairs of columns.
-template <int N>
+template <bool kFirst, int N>
 COSFORMER_INLINE void dot_twin_tile(float* twin, const float (*wave)[R], const Pair* state, int64_t panel,
-                                    const Pair* wT, int64_t pairs, int64_t k0, bool first) {
+                                    const Pair* wT, int64_t pairs, int64_t k0) {
   Vec acc[kTwinRows][N][1] = {};
   const Pair* rows = state + k0 * N * (panel / 2);
   for (int64_t c = 0; c < pairs; ++c) {
@@ -195,7 +195,7 @@ COSFORMER_INLINE void dot_twin_tile(float* twin, const float (*wave)[R], const P
       for (int n = 0; n < N; ++n) acc[k][n][0] = dot(acc[k][n][0], w, rows[(k * N + n) * (panel / 2) + c]);
     }
   }
-  add_to_twin(twin + k0 * R, acc, wave, first);
+  add_to_twin<kFirst>(twin + k0 * R, acc, wave);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "kernels/cpu/packed_states.h"
 
+#include "kernels/cpu/division.h"
+
 namespace cosformer::cpu {
 namespace {
 

@@ -104,6 +104,7 @@ struct Sweep {
   Matrix<const T> w;
   Matrix<T> twin;
   Matrix<const T> twin_gate;
+  bool twin_alone = false;  ///< out is not wanted, and neither x nor out is there
 
   /// Rows of out and twin are whole cache lines and go past the caches.
   bool streams = false;

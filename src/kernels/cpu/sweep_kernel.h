@@ -15,6 +15,16 @@ struct Update {
   float fade = 1;
 };
 
+template <int N, class P>
+COSFORMER_INLINE void read_twin_panel(const P& p, const Block& block, int64_t column, int64_t panel) {
+  if (!p.twin || !block.inter) return;
+  if (column == 0) {
+    read_twin<true, N>(p, block, column, panel);
+  } else {
+    read_twin<false, N>(p, block, column, panel);
+  }
+}
+
 /// Blocks read the panels one after another. Rows ahead are asked for in the loops of the read tiles.
 template <int N, class P, class T>
 void read_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t count, bool pairs,
@@ -23,8 +33,8 @@ void read_panels(const Sweep<T>& s, const P& p, const Block* blocks, int64_t cou
   ahead.spread(panels_of(p.ld_u) * (R / kTileRows) * count + 1, p.X / P::kContraction);
   for_panels(p.ld_u, [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
-      read_panel<N, V>(s, p, blocks[b], column, pairs, &ahead);
-      if (p.twin && blocks[b].inter) read_twin<N>(p, blocks[b], column, V * W);
+      if (!s.twin_alone) read_panel<N, V>(s, p, blocks[b], column, pairs, &ahead);
+      read_twin_panel<N>(p, blocks[b], column, V * W);
     }
   });
 }
@@ -36,8 +46,8 @@ void read_and_update_panels(const Sweep<T>& s, const P& p, const Block* blocks, 
   ahead.spread(panels_of(p.ld_u) * (p.rows / kTileRows) * s.y_heads + 1, s.chunk / P::kContraction);
   for_panels(p.ld_u, [&]<int V>(int64_t column) {
     for (int64_t b = 0; b < count; ++b) {
-      read_panel<N, V>(s, p, blocks[b], column, pairs, nullptr);
-      if (p.twin && blocks[b].inter) read_twin<N>(p, blocks[b], column, V * W);
+      if (!s.twin_alone) read_panel<N, V>(s, p, blocks[b], column, pairs, nullptr);
+      read_twin_panel<N>(p, blocks[b], column, V * W);
     }
     if (update.fade != 1) {
       update_panel<N, V, true>(s, p, column, update.count, update.fade, ahead);

@@ -176,16 +176,17 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   }
 }
 
-/// twin[k][lane] += sum_n wave[n][lane] acc[k][n][lane], or where it is the `first` becomes that.
-template <int N, int kRows>
-COSFORMER_INLINE void add_to_twin(float* twin, const Vec (&acc)[kRows][N][L], const float (*wave)[R],
-                                  bool first) {
+/// twin[k][lane] += sum_n wave[n][lane] acc[k][n][lane], or where it is the first becomes that. Not a
+/// condition: of what both branches share compilers move some in front, and there a product is no longer
+/// fused with its sum, in one row of the tile and not in another.
+template <bool kFirst, int N, int kRows>
+COSFORMER_INLINE void add_to_twin(float* twin, const Vec (&acc)[kRows][N][L], const float (*wave)[R]) {
 #pragma GCC unroll 8
   for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
     for (int l = 0; l < L; ++l) {
       float* to = twin + k * R + l * W;
-      Vec sum = first ? zero() : load(to);
+      Vec sum = kFirst ? zero() : load(to);
 #pragma GCC unroll 2
       for (int n = 0; n < N; ++n) sum += acc[k][n][l] * load(wave[n] + l * W);
       store(to, sum);
@@ -196,9 +197,9 @@ COSFORMER_INLINE void add_to_twin(float* twin, const Vec (&acc)[kRows][N][L], co
 /// twin[k][lane] += sum_n wave[n][lane] sum_c state[k][n][c] wT[c][lane] over a panel's columns, for rows
 /// [k0, k0 + kRows): lanes are rows, so that one state serves both products. The first panel's sums are the
 /// first.
-template <int N, int kRows>
+template <bool kFirst, int N, int kRows>
 COSFORMER_INLINE void twin_tile(float* twin, const float (*wave)[R], const float* state, int64_t panel,
-                                const float* wT, int64_t columns, int64_t k0, bool first) {
+                                const float* wT, int64_t columns, int64_t k0) {
   Vec acc[kRows][N][L] = {};
   const float* rows = state + k0 * N * panel;
   for (int64_t c = 0; c < columns; ++c) {
@@ -215,7 +216,7 @@ COSFORMER_INLINE void twin_tile(float* twin, const float (*wave)[R], const float
       }
     }
   }
-  add_to_twin(twin + k0 * R, acc, wave, first);
+  add_to_twin<kFirst>(twin + k0 * R, acc, wave);
 }
 
 }  // namespace
