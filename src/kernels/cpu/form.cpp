@@ -8,10 +8,11 @@ namespace cosformer::cpu {
 namespace {
 
 /// What a multiply-add of a pair costs beside one of a state: its loops are shorter, and causal tiles on the
-/// diagonal are masked. A gradient's chunked form has the twin, for which the pairs need two sweeps
-/// (docs/performance.md has the times).
-double cost_of_pair(Results results, bool causal, MultiplyAdds rate) {
-  if (!causal || results == Results::gradients) return 1.33;
+/// diagonal are masked. A gradient's chunked form has the twin, for which the pairs need two sweeps, and more
+/// rows of the pairs' wide heads than the first-level cache holds (docs/performance.md has the times).
+double cost_of_pair(Results results, bool causal, int64_t widths, MultiplyAdds rate) {
+  if (!causal) return 1.33;
+  if (results == Results::gradients) return widths <= 64 ? 1.33 : 1.45;
   return rate == MultiplyAdds::one_a_cycle ? 1.11 : 1.26;
 }
 
@@ -46,7 +47,7 @@ bool quadratic_is_cheaper(Results results, int64_t queries, int64_t keys, int64_
   const double pairs = options.causal ? Tq * (Tq + 16) / 2 : in_blocks(queries) * in_blocks(keys);
   // What else a state costs, in pairs: causal, those of a chunk; if not, rows are packed in two sweeps.
   const double more = (options.causal ? 8 : 12) * (Tq + Tk);
-  return cost_of_pair(results, options.causal, rate) * widths * (pairs - more) <= state;
+  return cost_of_pair(results, options.causal, K + V, rate) * widths * (pairs - more) <= state;
 }
 
 }  // namespace cosformer::cpu
