@@ -126,6 +126,22 @@ void pack_transposed(float* target, const RowSource<T>& source, int64_t first, i
   }
 }
 
+template <bool kScaled, class T>
+COSFORMER_INLINE void pack_row(float* target, const T* in, int64_t width, Vec floor, float scale) {
+  int64_t c = 0;
+  for (; c + 4 * W <= width; c += 4 * W) {
+#pragma GCC unroll 4
+    for (int64_t i = c; i < c + 4 * W; i += W) {
+      Vec v = raised(load(in + i), floor);
+      store(target + i, kScaled ? v * scale : v);
+    }
+  }
+  for (; c < width; c += W) {
+    Vec v = raised(load_up_to(in + c, width - c), floor);
+    store(target + c, kScaled ? v * scale : v);
+  }
+}
+
 /// Rows [first, first + count), columns [c_begin, c_end), as target [count][ld], zero beyond the columns.
 template <class T>
 void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t first, int64_t count,
@@ -134,11 +150,10 @@ void pack_rows(float* target, int64_t ld, const RowSource<T>& source, int64_t fi
   const Vec floor = source.floor();
   for (int64_t r = 0; r < count; ++r) {
     const T* in = source.row(first + r) + c_begin;
-    const float scale = source.scale_of(first + r);
-    for (int64_t c = 0; c < width; c += W) {
-      Vec v = raised(load_up_to(in + c, width - c), floor);
-      if (source.scale) v *= scale;
-      store(target + r * ld + c, v);
+    if (source.scale) {
+      pack_row<true>(target + r * ld, in, width, floor, source.scale_of(first + r));
+    } else {
+      pack_row<false>(target + r * ld, in, width, floor, 1);
     }
   }
 }
