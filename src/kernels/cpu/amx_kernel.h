@@ -154,15 +154,18 @@ inline void pack_chunk(const Sweep<bfloat16>& s, const TilePlan& p, int64_t firs
 /// Rows as they are, zero beyond their number and width: target [R][ld / 2] pairs.
 inline void pack_x_rows(Pair* target, const RowSource<bfloat16>& source, int64_t first, int64_t count,
                         int64_t width, int64_t ld) {
-  for (int64_t r = 0; r < R; ++r) {
-    for (int64_t c = 0; c < ld; c += kHalves) {
-      const bool real = r < count && c < width;
-      store_halves(target + (r * ld + c) / 2,
-                   real ? load_transformed(source.row(first + r) + c, width - c, source.relu,
-                                           source.scale != nullptr, source.scale_of(first + r))
-                        : _mm512_setzero_si512());
+  as_transformed(source, [&]<bool kRelu, bool kScaled>() {
+    for (int64_t r = 0; r < R; ++r) {
+      const bfloat16* row = source.row(first + (r < count ? r : 0));
+      const float scale = r < count ? source.scale_of(first + r) : 0.0F;
+      for (int64_t c = 0; c < ld; c += kHalves) {
+        const bool real = r < count && c < width;
+        store_halves(
+            target + (r * ld + c) / 2,
+            real ? load_transformed<kRelu, kScaled>(row + c, width - c, scale) : _mm512_setzero_si512());
+      }
     }
-  }
+  });
 }
 
 inline void pack_block(const Sweep<bfloat16>& s, const TilePlan& p, Block& block) {

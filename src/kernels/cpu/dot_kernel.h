@@ -97,8 +97,9 @@ inline void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
 }
 
 /// Two rows of y, [row, row + 1], as they are and in pairs; `second` false: the second is not there.
-inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,
-                        bool second) {
+template <bool kRelu>
+void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,
+                 bool second) {
   const bfloat16* a = source.row(first);
   const bfloat16* b = second ? source.row(first + 1) : a;
   const int64_t width = p.X, ld = p.ld_y;
@@ -107,8 +108,8 @@ inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int
   for (int64_t c = 0; c < ld; c += kHalves) {
     Halves x = _mm512_setzero_si512(), y = _mm512_setzero_si512();
     if (c < width) {
-      x = load_transformed(a + c, width - c, source.relu, false, 1);
-      if (second) y = load_transformed(b + c, width - c, source.relu, false, 1);
+      x = load_transformed<kRelu, false>(a + c, width - c, 1);
+      if (second) y = load_transformed<kRelu, false>(b + c, width - c, 1);
     }
     store_halves(rows + c, x);
     store_halves(rows + ld + c, y);
@@ -118,12 +119,12 @@ inline void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int
 }
 
 /// Two rows of u in pairs, and those times the waves.
-template <int kWaves>
+template <int kWaves, bool kRelu, bool kScaled>
 void pack_u_rows(const DotPlan& p, const Sweep<bfloat16>& s, const RowSource<bfloat16>& source, int64_t first,
                  int64_t at, int64_t r, bool second) {
   const bfloat16* a = source.row(first) + s.u_begin;
   const bfloat16* b = second ? source.row(first + 1) + s.u_begin : a;
-  const bool scaled = source.scale != nullptr, twin = p.twin;
+  const bool twin = p.twin;
   const float scale_a = source.scale_of(first), scale_b = second ? source.scale_of(first + 1) : 0.0F;
   const int64_t columns = p.columns, ld = p.ld_u, ld_rows = p.ld_u_rows;
   bfloat16* const rows = twin ? p.u_rows + at * ld_rows : nullptr;
@@ -138,9 +139,9 @@ void pack_u_rows(const DotPlan& p, const Sweep<bfloat16>& s, const RowSource<bfl
     wave[n][1] = broadcast(p.wave[n][r + 1]);
   }
   for (int64_t c = 0; c < ld; c += kHalves) {
-    const Halves x = load_transformed(a + c, columns - c, source.relu, scaled, scale_a);
+    const Halves x = load_transformed<kRelu, kScaled>(a + c, columns - c, scale_a);
     const Halves y =
-        second ? load_transformed(b + c, columns - c, source.relu, scaled, scale_b) : _mm512_setzero_si512();
+        second ? load_transformed<kRelu, kScaled>(b + c, columns - c, scale_b) : _mm512_setzero_si512();
     if (twin) {
       store_halves(rows + c, x);
       store_halves(rows + ld_rows + c, y);
@@ -168,17 +169,23 @@ inline void pack_chunk(const Sweep<bfloat16>& s, const DotPlan& p, int64_t first
     const int64_t row = h * p.head_keys;
     const RowSource<bfloat16> y_rows{s.y, s.y_side, h, s.relu_y};
     const RowSource<bfloat16> u_rows{s.u, s.y_side, h, s.relu_u, s.u_scale.head(h)};
-    for (int64_t r = 0; r < count; r += 2) {
-      const bool second = r + 1 < count;
-      pack_y_rows(p, y_rows, first + r, row + r, second);
-      if (waves == 2) {
-        pack_u_rows<2>(p, s, u_rows, first + r, row + r, r, second);
-      } else if (waves == 1) {
-        pack_u_rows<1>(p, s, u_rows, first + r, row + r, r, second);
-      } else {
-        pack_u_rows<0>(p, s, u_rows, first + r, row + r, r, second);
+    as_transformed(y_rows, [&]<bool kRelu, bool>() {
+      for (int64_t r = 0; r < count; r += 2) {
+        pack_y_rows<kRelu>(p, y_rows, first + r, row + r, r + 1 < count);
       }
-    }
+    });
+    as_transformed(u_rows, [&]<bool kRelu, bool kScaled>() {
+      for (int64_t r = 0; r < count; r += 2) {
+        const bool second = r + 1 < count;
+        if (waves == 2) {
+          pack_u_rows<2, kRelu, kScaled>(p, s, u_rows, first + r, row + r, r, second);
+        } else if (waves == 1) {
+          pack_u_rows<1, kRelu, kScaled>(p, s, u_rows, first + r, row + r, r, second);
+        } else {
+          pack_u_rows<0, kRelu, kScaled>(p, s, u_rows, first + r, row + r, r, second);
+        }
+      }
+    });
     // Rows that are scored but not there.
     const int64_t begin = round_up(count, 2), missing = round_up(count, R) - begin;
     if (missing > 0) {

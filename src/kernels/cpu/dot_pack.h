@@ -75,40 +75,54 @@ struct Interleave {
 };
 
 /// 32 columns of a row, raised and scaled as RowSource says.
-COSFORMER_INLINE Halves load_transformed(const bfloat16* p, int64_t count, bool use_relu, bool scaled,
-                                         float scale) {
+template <bool kRelu, bool kScaled>
+COSFORMER_INLINE Halves load_transformed(const bfloat16* p, int64_t count, float scale) {
   Halves v = load_halves(p, count);
-  if (use_relu) v = relu(v);
-  return scaled ? narrow(low_half(v) * scale, high_half(v) * scale) : v;
+  if constexpr (kRelu) v = relu(v);
+  if constexpr (kScaled) v = narrow(low_half(v) * scale, high_half(v) * scale);
+  return v;
+}
+
+/// visit<relu, scaled>(), so that loops over rows need not ask.
+template <class Visit>
+COSFORMER_INLINE void as_transformed(const RowSource<bfloat16>& source, const Visit& visit) {
+  if (source.relu) {
+    source.scale ? visit.template operator()<true, true>() : visit.template operator()<true, false>();
+  } else {
+    source.scale ? visit.template operator()<false, true>() : visit.template operator()<false, false>();
+  }
 }
 
 /// Rows [first, first + count) transposed: target [width / 2][R] pairs of columns; lanes beyond count are
 /// zero.
 inline void pack_pairs_transposed(Pair* target, const RowSource<bfloat16>& source, int64_t first,
                                   int64_t count, int64_t width) {
-  const bool scaled = source.scale != nullptr;
   const bfloat16* rows[R];
   float scale[R];
   for (int64_t r = 0; r < R; ++r) {
     rows[r] = source.row(first + (r < count ? r : 0));
     scale[r] = r < count ? source.scale_of(first + r) : 0.0F;
   }
-  for (int64_t c = 0; c < width; c += kHalves) {
-    Vec block[W];
+  as_transformed(source, [&]<bool kRelu, bool kScaled>() {
+    for (int64_t c = 0; c < width; c += kHalves) {
+      Vec block[W];
+      const bool whole = count == R && c + kHalves <= width;
 #pragma GCC unroll 16
-    for (int r = 0; r < W; ++r) {
-      block[r] =
-          r < count
-              ? reinterpret_cast<Vec>(load_transformed(rows[r] + c, width - c, source.relu, scaled, scale[r]))
-              : zero();
-    }
-    transpose(block);
-    Pair* out = target + c / 2 * R;
+      for (int r = 0; r < W; ++r) {
+        const int64_t columns = whole ? kHalves : width - c;
+        block[r] =
+            whole || r < count
+                ? reinterpret_cast<Vec>(load_transformed<kRelu, kScaled>(rows[r] + c, columns, scale[r]))
+                : zero();
+      }
+      transpose(block);
+      Pair* out = target + c / 2 * R;
 #pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) {
-      if (c + 2 * i < width) store_halves(out + i * R, reinterpret_cast<Halves>(block[i]));
+      for (int i = 0; i < W; ++i) {
+        if (whole || c + 2 * i < width) store_halves(out + i * R, reinterpret_cast<Halves>(block[i]));
+      }
     }
-  }
+  });
 }
 
 }  // namespace

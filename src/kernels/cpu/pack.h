@@ -44,13 +44,21 @@ COSFORMER_INLINE void set_last_half(Vec (&row)[L], HalfLanes half) {
 /// Rows of one head and what is done to them on the way: max(row, floor) * scale.
 template <class T>
 struct RowSource {
-  const Matrix<const T>& matrix;
-  const Side& side;
-  int64_t head = 0;
-  bool relu = false;
-  const float* scale = nullptr;  ///< by token; null: 1
+  RowSource(const Matrix<const T>& matrix, const Side& side, int64_t head, bool relu = false,
+            const float* scale = nullptr)
+      : side(side), relu(relu), scale(scale), start(matrix.line(head, 0)), stride(matrix.line_stride) {
+    if (side.index) return;
+    start += side.token(0) * stride;
+    stride *= side.step;
+  }
 
-  const T* row(int64_t r) const { return matrix.line(head, side.line(r)); }
+  const Side& side;
+  bool relu;
+  const float* scale;  ///< by token; null: 1
+  const T* start;      ///< of row 0; with an index, of line 0
+  int64_t stride;
+
+  const T* row(int64_t r) const { return start + (side.index ? side.line(r) : r) * stride; }
   float scale_of(int64_t r) const { return scale ? scale[side.token(r)] : 1.0F; }
   /// relu is a maximum with 0, nothing one with -infinity; NaN passes both.
   Vec floor() const { return broadcast(relu ? 0.0F : -__builtin_inff()); }
