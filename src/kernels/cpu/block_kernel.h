@@ -211,18 +211,20 @@ template <int V, class T>
 COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>& out,
                                  const Matrix<const T>& gate, bool streams, const Side& side,
                                  const Block& block, int64_t r0, int64_t column, int64_t lanes) {
+  const HeadRows<T> outs(out, side, block.head);
+  const HeadRows<const T> gates(gate, side, block.head);
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
     if (r0 + r >= block.count) break;
-    const int64_t line = side.line(block.first + r0 + r);
-    T* to = out.line(block.head, line) + column;
+    const int64_t row = block.first + r0 + r;
+    T* to = outs[row] + column;
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       const int64_t left = lanes - v * W;
       if (left <= 0) break;
       Vec value = acc[r][v];
       if (gate.data) {
-        value = load_up_to(gate.line(block.head, line) + column + v * W, left) <= zero() ? zero() : value;
+        value = load_up_to(gates[row] + column + v * W, left) <= zero() ? zero() : value;
       }
       if (streams) {
         stream(to + v * W, value);

@@ -46,19 +46,14 @@ template <class T>
 struct RowSource {
   RowSource(const Matrix<const T>& matrix, const Side& side, int64_t head, bool relu = false,
             const float* scale = nullptr)
-      : side(side), relu(relu), scale(scale), start(matrix.line(head, 0)), stride(matrix.line_stride) {
-    if (side.index) return;
-    start += side.token(0) * stride;
-    stride *= side.step;
-  }
+      : rows(matrix, side, head), side(side), relu(relu), scale(scale) {}
 
+  HeadRows<const T> rows;
   const Side& side;
   bool relu;
   const float* scale;  ///< by token; null: 1
-  const T* start;      ///< of row 0; with an index, of line 0
-  int64_t stride;
 
-  const T* row(int64_t r) const { return start + (side.index ? side.line(r) : r) * stride; }
+  const T* row(int64_t r) const { return rows[r]; }
   float scale_of(int64_t r) const { return scale ? scale[side.token(r)] : 1.0F; }
   /// relu is a maximum with 0, nothing one with -infinity; NaN passes both.
   Vec floor() const { return broadcast(relu ? 0.0F : -__builtin_inff()); }

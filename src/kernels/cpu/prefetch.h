@@ -19,7 +19,7 @@ class Prefetch {
     if (!matrix.data || width <= 0) return;
     while (lines_ < kWindow && lines_ * kLine < width * static_cast<int64_t>(sizeof(T))) lines_ *= 2;
     count = smaller(count, kMost - used_);
-    list(rows_ + used_, matrix, side, head, first, count, begin);
+    list(rows_ + used_, HeadRows<T>(matrix, side, head), first, count, begin);
     used_ += count;
   }
 
@@ -29,7 +29,7 @@ class Prefetch {
                  int64_t begin) {
     if (!matrix.data) return;
     count = smaller(count, kMostPages - used_pages_);
-    list(pages_ + used_pages_, matrix, side, head, first, count, begin);
+    list(pages_ + used_pages_, HeadRows<T>(matrix, side, head), first, count, begin);
     used_pages_ += count;
   }
 
@@ -64,21 +64,29 @@ class Prefetch {
  private:
   static constexpr int64_t kMost = 768, kMostPages = 256, kWindow = 64, kLine = 64;
 
+  typedef int64_t Addresses __attribute__((vector_size(W * 4), aligned(8), may_alias));
+  static constexpr int64_t kAddresses = W / 2;
+
+  /// Some addresses more than `count` may be written.
   template <class T>
-  static void list(const char** rows, const Matrix<T>& matrix, const Side& side, int64_t head, int64_t first,
-                   int64_t count, int64_t begin) {
-    const auto* const data = reinterpret_cast<const char*>(matrix.line(head, 0) + begin);
-    const int64_t stride = matrix.line_stride * static_cast<int64_t>(sizeof(T));
-    if (side.index) {
-      for (int64_t r = 0; r < count; ++r) rows[r] = data + side.line(first + r) * stride;
-    } else {
-      const char* const start = data + side.token(first) * stride;
-      for (int64_t r = 0; r < count; ++r) rows[r] = start + r * side.step * stride;
+  static void list(const char** addresses, const HeadRows<T>& rows, int64_t first, int64_t count,
+                   int64_t begin) {
+    const int64_t stride = rows.stride() * static_cast<int64_t>(sizeof(T));
+    if (stride == 0) {
+      for (int64_t r = 0; r < count; ++r)
+        addresses[r] = reinterpret_cast<const char*>(rows[first + r] + begin);
+      return;
+    }
+    Addresses next{};
+    for (int64_t i = 0; i < kAddresses; ++i) next[i] = i * stride;
+    next += reinterpret_cast<int64_t>(rows[first] + begin);
+    for (int64_t r = 0; r < count; r += kAddresses, next += kAddresses * stride) {
+      *reinterpret_cast<Addresses*>(addresses + r) = next;
     }
   }
 
   const char* rows_[kMost + kWindow];
-  const char* pages_[kMostPages];
+  const char* pages_[kMostPages + kAddresses];
   const char* const* now_ = rows_;
   int64_t used_ = 0, used_pages_ = 0, at_ = 0, a_tile_ = 0;
   int64_t window_ = 16, lines_ = 1, shift_ = 0;  // lines of a tile and of a row, powers of two

@@ -42,6 +42,27 @@ struct Matrix {
   T* line(int64_t head, int64_t line) const { return data + head * head_stride + line * line_stride; }
 };
 
+/// Rows of one head, in the order of a side.
+template <class T>
+class HeadRows {
+ public:
+  HeadRows(const Matrix<T>& matrix, const Side& side, int64_t head)
+      : side_(side), start_(matrix.line(head, 0)), stride_(matrix.line_stride) {
+    if (side.index) return;
+    start_ += side.token(0) * stride_;
+    stride_ *= side.step;
+  }
+
+  T* operator[](int64_t row) const { return start_ + (side_.index ? side_.line(row) : row) * stride_; }
+  /// Where neighbouring rows are that far apart, elements; else 0.
+  int64_t stride() const { return side_.index ? 0 : stride_; }
+
+ private:
+  const Side& side_;
+  T* start_;  // of row 0; with an index, of line 0
+  int64_t stride_;
+};
+
 /// A number a token, [head][token].
 struct Terms {
   const float* data = nullptr;
