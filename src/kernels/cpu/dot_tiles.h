@@ -27,10 +27,22 @@ COSFORMER_INLINE void dot_score_tile(Vec (&scores)[kKeys], const Pair* xT, const
   }
 }
 
-/// As score_corner.
+/// As score_corner, two pairs of terms in a lane's place.
 COSFORMER_INLINE void dot_score_corner(HalfLanes (&scores)[R / 2], const Pair* xT, const Pair* y,
                                        int64_t ld_y, int64_t pairs) {
-  for (int64_t k = 0; k < pairs; ++k) {
+  const auto vector = [&](int64_t k) { return reinterpret_cast<Vec>(_mm512_loadu_si512(xT + k * R)); };
+  int64_t k = 0;
+  Vec two[R / 2] = {};
+  for (; k + 2 <= pairs; k += 2) {
+    const auto x = reinterpret_cast<__m512bh>(last_halves_in_turns(vector(k), vector(k + 1)));
+#pragma GCC unroll 8
+    for (int j = 0; j < R / 2; ++j) {
+      two[j] = _mm512_dpbf16_ps(two[j], x, reinterpret_cast<__m512bh>(two_in_turns(y + j * ld_y + k)));
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < R / 2; ++j) scores[j] += sums_of_two(two[j]);
+  for (; k < pairs; ++k) {
     const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(xT + k * R + R / 2));
 #pragma GCC unroll 8
     for (int j = 0; j < R / 2; ++j) {
@@ -94,13 +106,15 @@ COSFORMER_INLINE void dot_pair_tile(Vec (&acc)[kTileRows][V], const Pair* scores
   }
   if (!triangle) return;
 #pragma GCC unroll 4
-  for (int j = 0; j < kTileRows; ++j) {
+  for (int j = 0; j < kTileRows; j += 2) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
       const Halves pair = _mm512_loadu_si512(u + (full + j / 2) * ld_u + v * W);
-      const Vec row = j % 2 == 0 ? first_of(pair) : second_of(pair);
+      acc[j][v] += first_of(pair) * triangle_scores[(r0 + j) * R + r0 + j];  // sees the first alone
 #pragma GCC unroll 4
-      for (int r = j; r < kTileRows; ++r) acc[r][v] += row * triangle_scores[(r0 + j) * R + r0 + r];
+      for (int r = j + 1; r < kTileRows; ++r) {
+        acc[r][v] = dot(acc[r][v], pair, scores[(full + j / 2) * R + r0 + r]);
+      }
     }
   }
 }

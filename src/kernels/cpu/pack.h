@@ -30,6 +30,24 @@ COSFORMER_INLINE Vec with_last_half(HalfLanes half) {
   return _mm512_insertf32x8(_mm512_setzero_ps(), half, 1);
 }
 #endif
+#if defined(__AVX512F__)
+/// The last halves of two vectors in turns: lane 2 i of a, lane 2 i + 1 of b.
+COSFORMER_INLINE Vec last_halves_in_turns(Vec a, Vec b) {
+  const __m512i from = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  return _mm512_permutex2var_ps(a, from, b);
+}
+/// p[0] and p[1] in turns.
+COSFORMER_INLINE Vec two_in_turns(const void* p) {
+  double two;
+  __builtin_memcpy(&two, p, sizeof(two));
+  return _mm512_castpd_ps(_mm512_set1_pd(two));
+}
+/// Lane i: the sum of lanes 2 i and 2 i + 1.
+COSFORMER_INLINE HalfLanes sums_of_two(Vec v) {
+  const __m512i from = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14);
+  return _mm512_castps512_ps256(_mm512_permutexvar_ps(from, v + _mm512_movehdup_ps(v)));
+}
+#endif
 /// A row of lanes of which the first half is zero.
 COSFORMER_INLINE void set_last_half(Vec (&row)[L], HalfLanes half) {
 #if defined(__AVX512F__)

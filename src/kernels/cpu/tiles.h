@@ -66,10 +66,22 @@ COSFORMER_INLINE void score_tile(Vec (&scores)[kKeys][L], const float* xT, const
   }
 }
 
-/// The same for half as many rows and the last half of the lanes.
+/// The same for half as many rows and the last half of the lanes: where that is half a vector, two terms of a
+/// sum share it.
 COSFORMER_INLINE void score_corner(HalfLanes (&scores)[R / 2], const float* xT, const float* y, int64_t ld_y,
                                    int64_t width) {
-  for (int64_t k = 0; k < width; ++k) {
+  int64_t k = 0;
+#if defined(__AVX512F__)
+  Vec two[R / 2] = {};
+  for (; k + 2 <= width; k += 2) {
+    const Vec x = last_halves_in_turns(load(xT + k * R), load(xT + (k + 1) * R));
+#pragma GCC unroll 8
+    for (int j = 0; j < R / 2; ++j) two[j] += x * two_in_turns(y + j * ld_y + k);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < R / 2; ++j) scores[j] += sums_of_two(two[j]);
+#endif
+  for (; k < width; ++k) {
     const HalfLanes x = load_half(xT + k * R + R / 2);
 #pragma GCC unroll 8
     for (int j = 0; j < R / 2; ++j) scores[j] += x * y[j * ld_y + k];
