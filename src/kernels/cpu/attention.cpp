@@ -81,21 +81,16 @@ class OutputTerms {
   cpu::Buffer terms_;
 };
 
+/// Rows of a result that are padding become 0.
 template <class T>
-void clear_padding(const Call<T>& call, const AttentionForward<T>& args) {
-  if (!args.query_rows.padding) return;
-  call.execution().parallel(args.shape.B, [&](int64_t b) {
-    call.queries.clear_padding(args.output, b, args.shape.H, args.shape.V);
-  });
-}
-
-template <class T>
-void clear_padding(const Call<T>& call, const AttentionBackward<T>& args) {
-  if (!args.query_rows.padding && !args.key_rows.padding) return;
-  call.execution().parallel(args.shape.B, [&](int64_t b) {
-    call.queries.clear_padding(args.d_query, b, args.shape.H, args.shape.K);
-    call.keys.clear_padding(args.d_key, b, args.shape.G, args.shape.K);
-    call.keys.clear_padding(args.d_value, b, args.shape.G, args.shape.V);
+void clear_padding(const Call<T>& call, const cpu::Tokens& tokens, const View<T>& view, int64_t B,
+                   int64_t heads, int64_t width) {
+  if (!tokens.padded()) return;
+  constexpr int64_t kRows = 128;  // of a task
+  const int64_t stretches = (tokens.all() + kRows - 1) / kRows;
+  call.execution().parallel(B * stretches, [&](int64_t task) {
+    const int64_t first = task % stretches * kRows;
+    tokens.clear_padding(view, task / stretches, first, std::min(kRows, tokens.all() - first), heads, width);
   });
 }
 
@@ -206,7 +201,7 @@ void forward(const AttentionForward<T>& args, const Execution& execution) {
   check(args);
   const Call<T> call(Results::output, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
                      args.position, execution);
-  clear_padding(call, args);
+  clear_padding(call, call.queries, args.output, args.shape.B, args.shape.H, args.shape.V);
   if (!args.options.causal) {
     if (execution.form == Form::recurrent) throw ShapeError("attention: the recurrent form needs causal");
     return call.run_dense(output_pass(call, args));
@@ -232,7 +227,10 @@ void backward(const AttentionBackward<T>& args, const Execution& execution) {
     throw ShapeError("attention: the recurrent form has no backward pass");
   const Call<T> call(Results::gradients, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
                      args.position, execution);
-  clear_padding(call, args);
+  const AttentionShape& shape = args.shape;
+  clear_padding(call, call.queries, args.d_query, shape.B, shape.H, shape.K);
+  clear_padding(call, call.keys, args.d_key, shape.B, shape.G, shape.K);
+  clear_padding(call, call.keys, args.d_value, shape.B, shape.G, shape.V);
   const OutputTerms<T, AttentionBackward<T>> terms(call, args);
   const Pass<T> queries = query_gradient_pass(call, args, terms),
                 keys = key_gradients_pass(call, args, terms);
@@ -274,10 +272,8 @@ void state_backward(const AttentionStateBackward<T>& args, const Execution& exec
   shape.Tq = shape.H = 0;
   const Call<T> call(Results::gradients, shape, args.options, {}, args.key_rows, args.decay, args.position,
                      execution);
-  call.execution().parallel(shape.B, [&](int64_t b) {
-    call.keys.clear_padding(args.d_key, b, shape.G, shape.K);
-    call.keys.clear_padding(args.d_value, b, shape.G, shape.V);
-  });
+  clear_padding(call, call.keys, args.d_key, shape.B, shape.G, shape.K);
+  clear_padding(call, call.keys, args.d_value, shape.B, shape.G, shape.V);
   // What is left of a token when the state stands after the last one.
   std::vector<float> left;
   const int64_t longest = call.keys.longest();

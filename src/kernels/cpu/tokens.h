@@ -14,6 +14,9 @@ class Tokens {
 
   int64_t count(int64_t b) const { return counts_.empty() ? T_ : counts_[static_cast<size_t>(b)]; }
   int64_t longest() const { return longest_; }
+  bool padded() const { return rows_.padding != nullptr; }
+  /// Rows of each sequence, padding too.
+  int64_t all() const { return T_; }
   /// Whether sequences differ in length.
   bool ragged() const { return ragged_; }
 
@@ -37,10 +40,11 @@ class Tokens {
     return {first_row(view, b) + head * view.head_stride, view.time_stride, view.head_stride};
   }
 
-  /// Rows that are padding become 0.
+  /// Of rows [first, first + count) of sequence b those that are padding become 0.
   template <class T>
-  void clear_padding(const View<T>& view, int64_t b, int64_t heads, int64_t width) const {
-    for (int64_t t = 0; rows_.padding && t < T_; ++t) {
+  void clear_padding(const View<T>& view, int64_t b, int64_t first, int64_t count, int64_t heads,
+                     int64_t width) const {
+    for (int64_t t = first; t < first + count; ++t) {
       if (!rows_.padding[b * rows_.padding_batch_stride + t * rows_.padding_time_stride]) continue;
       for (int64_t h = 0; h < heads; ++h) {
         T* row = view.data + b * view.batch_stride + t * view.time_stride + h * view.head_stride;
