@@ -67,8 +67,8 @@ struct Execution {
   ParallelFor parallel = parallel_for;
   int width =
       parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
-  /// Results go past the caches, where their rows are whole cache lines. Absent: results of 2 MiB a task and
-  /// more, which caches would not keep.
+  /// Results go past the caches, where their rows are whole cache lines. Absent: where they are 2 MiB for each
+  /// of `width` tasks or more, which caches would not keep.
   std::optional<bool> streams = {};
 };
 

@@ -11,28 +11,32 @@ Side rows_of(Side side, int64_t begin, int64_t end) {
   return side;
 }
 
+/// Out alone.
 template <class T>
-void leave_out_twin(Sweep<T>& s) {
+void take_out(Sweep<T>& s) {
   s.w = {};
   s.twin = {};
   s.twin_gate = {};
   if (!s.last.data) s.sum = Sum::none;
 }
 
-/// Columns of the twin alone: those rows of the state. Parts of out store the state.
+/// The twin alone, and of it some columns: those rows of the state. Who takes out stores the state.
 template <class T>
-void leave_out_out(Sweep<T>& s, const Columns& columns) {
+void take_twin(Sweep<T>& s, const Columns& columns) {
   s.twin_alone = true;
   s.x = {};
   s.out = {};
   s.gate = {};
   s.last = {};
   s.X = columns.end - columns.begin;
-  s.y.data += columns.begin;
-  s.twin.data += columns.begin;
-  if (s.twin_gate.data) s.twin_gate.data += columns.begin;
-  if (s.first.data) s.first.data += columns.begin * s.first.x_stride;
-  if (s.first.sum) s.first.sum += columns.begin;
+  const auto advance = [](auto*& data, int64_t elements) {
+    if (data) data += elements;  // null: not there, or empty
+  };
+  advance(s.y.data, columns.begin);
+  advance(s.twin.data, columns.begin);
+  advance(s.twin_gate.data, columns.begin);
+  advance(s.first.data, columns.begin * s.first.x_stride);
+  advance(s.first.sum, columns.begin);
 }
 
 }  // namespace
@@ -115,10 +119,10 @@ Sweep<T> Causal<T>::sweep(const Task& task, int64_t unit, bool first_stage) {
     if (!first_stage && cut > 0) s.first = cut_state(unit, s);
   }
   if (task.wanted == Wanted::twin) {
-    leave_out_out(s, columns_of(s.X, task.part, task.parts));
+    take_twin(s, columns_of(s.X, task.part, task.parts));
     return s;
   }
-  if (task.wanted == Wanted::out) leave_out_twin(s);
+  if (task.wanted == Wanted::out) take_out(s);
   const Columns columns = columns_of(s.U, task.part, task.parts);
   s.u_begin = columns.begin;
   s.u_end = columns.end;
