@@ -9,9 +9,10 @@ namespace {
 
 template <class T>
 void pack_block(const Sweep<T>& s, const Plan& p, Block& block) {
-  if (!s.twin_alone)
+  if (!s.twin_alone) {
     pack_transposed(block.xT, RowSource<T>{s.x, s.x_side, block.head, s.relu_x, s.x_scale.head(block.head)},
                     block.first, block.count, s.X);
+  }
   if (p.twin) {
     pack_transposed(block.wT, RowSource<T>{s.w, s.x_side, block.head}, block.first, block.count, p.columns);
   }

@@ -16,9 +16,10 @@ Side reversed(Side side) {
   return side;
 }
 
-/// Whether rows of that many columns are whole cache lines.
+/// Whether rows of that many columns, if there are any, are whole cache lines.
 template <class T>
 bool whole_lines(const Matrix<T>& matrix, int64_t columns) {
+  if (!matrix.data) return true;
   const int64_t strides = columns | matrix.line_stride | matrix.head_stride;
   return (reinterpret_cast<uintptr_t>(matrix.data) | static_cast<uint64_t>(strides) * sizeof(T)) % 64 == 0;
 }

@@ -94,9 +94,11 @@ class Call {
   static constexpr int64_t kCached = int64_t{2} << 20;
   int64_t bytes_of_results() const {
     const AttentionShape& s = shape_;
-    const int64_t elements =
-        results_ == Results::output ? s.Tq * s.H * s.V : s.Tq * s.H * s.K + s.Tk * s.G * (s.K + s.V);
-    return s.B * elements * static_cast<int64_t>(sizeof(T));
+    const int64_t query_rows = queries.first_line(s.B), key_rows = keys.first_line(s.B);
+    const int64_t elements = results_ == Results::output
+                                 ? query_rows * s.H * s.V
+                                 : query_rows * s.H * s.K + key_rows * s.G * (s.K + s.V);
+    return elements * static_cast<int64_t>(sizeof(T));
   }
   int64_t longest_chunk() const {
     int64_t longest = kBlock;

@@ -29,8 +29,6 @@ COSFORMER_INLINE HalfLanes last_half(Vec v) {
 COSFORMER_INLINE Vec with_last_half(HalfLanes half) {
   return _mm512_insertf32x8(_mm512_setzero_ps(), half, 1);
 }
-#endif
-#if defined(__AVX512F__)
 /// The last halves of two vectors in turns: lane 2 i of a, lane 2 i + 1 of b.
 COSFORMER_INLINE Vec last_halves_in_turns(Vec a, Vec b) {
   const __m512i from = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);

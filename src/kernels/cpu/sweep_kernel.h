@@ -251,7 +251,6 @@ void accumulate(const Sweep<T>* sweeps, int64_t count, int64_t y_first, int64_t 
     pack_chunk(s, p, y_first + row, rows, true);
     finish_group(s, p, nullptr, 0, false, {rows, s.decay ? s.decay[rows] : 1.0F}, ahead);
   });
-  finish_streams();
   end_sweeps(first);
 }
 
