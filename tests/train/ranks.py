@@ -135,6 +135,13 @@ class Ranks(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "no step was made")
             time.sleep(0.01)
 
+    def wait_for_checkpoint(self, run):
+        """A complete one: it is written beside the steps, so some are made before it is there."""
+        end = time.monotonic() + 120
+        while not any((self.folder / run).glob("checkpoints/step-*")):
+            self.assertLess(time.monotonic(), end, "no checkpoint was written")
+            time.sleep(0.01)
+
     def assert_equal_runs(self, a, b):
         a, b = self.folder / a, self.folder / b
         self.assertEqual(metrics(a), metrics(b))
@@ -251,7 +258,7 @@ class Ranks(unittest.TestCase):
 
     def test_a_killed_launcher_leaves_the_folder_free(self):
         launcher = self.spawn(self.command("launched", "--ranks=2", "--train.steps=1000000"))
-        self.wait_for_step("launched", 6)
+        self.wait_for_checkpoint("launched")
         launcher.kill()
         launcher.wait()
         time.sleep(0.5)  # its ranks are killed with it
@@ -346,7 +353,7 @@ class Ranks(unittest.TestCase):
             self.skipTest("no torchrun")
         self.train("launched", "--ranks=2")
         agent = self.spawn(self.torchrun("restarted", "--nproc-per-node=2", "--max-restarts=2"))
-        self.wait_for_step("restarted", 6)
+        self.wait_for_checkpoint("restarted")
         ranks = subprocess.run(["pgrep", "-P", str(agent.pid)], capture_output=True, text=True).stdout.split()
         os.kill(int(ranks[1]), signal.SIGKILL)
         self.ends([agent], 0)
