@@ -207,9 +207,27 @@ COSFORMER_INLINE void add_twin_pairs(Vec (&acc)[kTileRows][V], const Plan& p, co
                block.triangle, r0);
 }
 
-/// Writes a tile of rows [r0, r0 + kTileRows), `lanes` columns from `column` on.
+/// Writes a row of a tile, `lanes` columns; where `gate` is not null and not positive, 0.
 template <int V, class T>
-COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>& out,
+COSFORMER_INLINE void write_row(const Plan&, const Vec (&row)[V], T* to, const T* gate, bool streams,
+                                int64_t lanes) {
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    const int64_t left = lanes - v * W;
+    if (left <= 0) break;
+    Vec value = row[v];
+    if (gate) value = load_up_to(gate + v * W, left) <= zero() ? zero() : value;
+    if (streams) {
+      stream(to + v * W, value);
+    } else {
+      store_up_to(to + v * W, value, left);
+    }
+  }
+}
+
+/// Writes a tile of rows [r0, r0 + kTileRows), `lanes` columns from `column` on.
+template <int V, class P, class T>
+COSFORMER_INLINE void write_tile(const P& p, const Vec (&acc)[kTileRows][V], const Matrix<T>& out,
                                  const Matrix<const T>& gate, bool streams, const Side& side,
                                  const Block& block, int64_t r0, int64_t column, int64_t lanes) {
   const HeadRows<T> outs(out, side, block.head);
@@ -218,21 +236,7 @@ COSFORMER_INLINE void write_tile(const Vec (&acc)[kTileRows][V], const Matrix<T>
   for (int r = 0; r < kTileRows; ++r) {
     if (r0 + r >= block.count) break;
     const int64_t row = block.first + r0 + r;
-    T* to = outs[row] + column;
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      const int64_t left = lanes - v * W;
-      if (left <= 0) break;
-      Vec value = acc[r][v];
-      if (gate.data) {
-        value = load_up_to(gates[row] + column + v * W, left) <= zero() ? zero() : value;
-      }
-      if (streams) {
-        stream(to + v * W, value);
-      } else {
-        store_up_to(to + v * W, value, left);
-      }
-    }
+    write_row(p, acc[r], outs[row] + column, gate.data ? gates[row] + column : nullptr, streams, lanes);
   }
 }
 
@@ -273,7 +277,8 @@ COSFORMER_INLINE void read_panel(const Sweep<T>& s, const P& p, const Block& blo
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) acc[r][v] *= block.inverse[r0 + r];
     }
-    write_tile<V>(acc, s.out, s.gate, s.streams, s.x_side, block, r0, s.u_begin + column, p.columns - column);
+    write_tile<V>(p, acc, s.out, s.gate, s.streams, s.x_side, block, r0, s.u_begin + column,
+                  p.columns - column);
   }
 }
 
@@ -301,7 +306,7 @@ COSFORMER_INLINE void write_twin(const Sweep<T>& s, const P& p, const Block& blo
       }
     }
     for (int64_t h = 0; pairs && h < s.y_heads; ++h) add_twin_pairs<V>(acc, p, block, h, column, r0);
-    write_tile<V>(acc, s.twin, s.twin_gate, s.streams, s.x_side, block, r0, column, s.X - column);
+    write_tile<V>(p, acc, s.twin, s.twin_gate, s.streams, s.x_side, block, r0, column, s.X - column);
   }
 }
 

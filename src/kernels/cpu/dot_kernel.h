@@ -96,6 +96,19 @@ inline void refresh_copies(const Sweep<bfloat16>& s, const DotPlan& p) {
   });
 }
 
+/// Two vectors of a row become one.
+COSFORMER_INLINE void write_row(const DotPlan& p, const Vec (&row)[2], bfloat16* to, const bfloat16* gate,
+                                bool streams, int64_t lanes) {
+  if (lanes < kHalves) return write_row(static_cast<const Plan&>(p), row, to, gate, streams, lanes);
+  Halves v = narrow(row[0], row[1]);
+  if (gate) v = where_positive(v, _mm512_loadu_si512(gate));
+  if (streams) {
+    _mm512_stream_si512(reinterpret_cast<Halves*>(to), v);
+  } else {
+    store_halves(to, v);
+  }
+}
+
 /// Two rows of y, [row, row + 1], as they are and in pairs; `second` false: the second is not there.
 template <bool kRelu>
 void pack_y_rows(const DotPlan& p, const RowSource<bfloat16>& source, int64_t first, int64_t at,

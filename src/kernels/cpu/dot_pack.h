@@ -29,6 +29,12 @@ COSFORMER_INLINE Halves relu(Halves v) {
   return _mm512_maskz_mov_epi16(_mm512_cmpgt_epu16_mask(from_minus_zero, _mm512_set1_epi16(0x7F80)), v);
 }
 
+/// Lanes of v where those of `gate` are positive or NaN, else 0.
+COSFORMER_INLINE Halves where_positive(Halves v, Halves gate) {
+  const __mmask32 negative_nan_or_more = _mm512_cmpgt_epi16_mask(gate, _mm512_set1_epi16(-128));
+  return _mm512_maskz_mov_epi16(_mm512_mask_test_epi16_mask(negative_nan_or_more, gate, gate), v);
+}
+
 COSFORMER_INLINE Vec low_half(Halves v) {
   return widen(reinterpret_cast<HalfVec>(_mm512_castsi512_si256(v)));
 }
