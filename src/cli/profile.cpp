@@ -65,6 +65,7 @@ void run(const Flags& flags, const std::vector<std::string>& arguments) {
   train::Recipe asked = train::read_recipe(flags.recipe, recipe_overrides(arguments));
   const bool on_gpu = asked.train.device == "cuda";
   if (on_gpu) wait_for_each_kernel();
+  asked.train.cuda_graphs = false;  // a replay has no parts
   Trial trial(std::move(asked), flags.steps + 1);
   const train::Recipe& recipe = trial.recipe();
   timed_step(trial.trainer());

@@ -156,6 +156,13 @@ void check(const Recipe& recipe, const std::string& file, const Places& given) {
     refuse(place("train.sequence_ranks"), "1 for model.attention = \"softmax\", which has no state to send",
            std::to_string(ranks));
   }
+  if (recipe.train.cuda_graphs && recipe.train.device == "cpu") {
+    refuse(place("train.cuda_graphs"), "false for train.device = \"cpu\"", "true");
+  }
+  if (recipe.train.cuda_graphs && recipe.train.recompute) {
+    refuse(place("train.cuda_graphs"), "false for train.recompute = true, which sets random numbers back",
+           "true");
+  }
   if (recipe.model.positions == "learned" && recipe.model.max_length < length) {
     refuse(place("model.max_length"), least, std::to_string(recipe.model.max_length));
   }
@@ -195,6 +202,12 @@ void check_ranks(const Recipe& recipe, int64_t count) {
     refuse("train.sequence_ranks",
            "a divisor of " + std::to_string(count) + (count == 1 ? " rank" : " ranks"),
            std::to_string(train.sequence_ranks));
+  }
+  if (train.cuda_graphs && count > 1) {
+    refuse("train.cuda_graphs",
+           "false for " + std::to_string(count) +
+               " ranks, which exchange gradients while the backward pass runs",
+           "true");
   }
   const int64_t groups = count / train.sequence_ranks;
   if (train.batch_size < groups) {

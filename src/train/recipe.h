@@ -58,6 +58,7 @@ struct TrainRecipe {
   int64_t sequence_length = 512;
   std::string precision = "float32";
   std::string device = "cpu";  ///< device.h
+  bool cuda_graphs = false;    ///< captured_pass.h
   bool recompute = false;
   int64_t skip_non_finite = 0;     ///< batches in a row; 0 = stop at the first
   int64_t evaluate_every = 100;    ///< steps

@@ -139,6 +139,9 @@ const std::vector<Key>& recipe_keys() {
        "of the operands of products; weights, gradients, moments and sums are float32"},
       {"train.device", COSFORMER_FIELD(train.device), "cpu | cuda", 0, 0, false,
        "what computes; cuda: a GPU for each rank of a machine, in builds configured with COSFORMER_CUDA"},
+      {"train.cuda_graphs", COSFORMER_FIELD(train.cuda_graphs), "true or false", 0, 0, false,
+       "whether a GPU replays forward and backward passes as CUDA graphs, in steps without padding: fewer "
+       "launches, same bits"},
       {"train.recompute", COSFORMER_FIELD(train.recompute), "true or false", 0, 0, false,
        "whether the backward pass computes each block again rather than keeping it: less memory, same bits"},
       {"train.skip_non_finite", COSFORMER_FIELD(train.skip_non_finite), "an integer >= 0", 0, kMost, true,

@@ -22,10 +22,11 @@ data::Sequences read(const Recipe& recipe, const std::string& split, const data:
 }
 
 /// The ranks to join. One process that a launcher has started is a rank on a GPU, so that NCCL's path begins
-/// with one, and on the CPU none.
+/// with one; on the CPU, and where passes are captured, it is none.
 std::optional<RankEnvironment> ranks_of(const Recipe& recipe) {
   std::optional<RankEnvironment> environment = rank_environment();
-  if (environment && environment->count == 1 && recipe.train.device == "cpu") environment.reset();
+  const bool may_be_alone = recipe.train.device == "cpu" || recipe.train.cuda_graphs;
+  if (environment && environment->count == 1 && may_be_alone) environment.reset();
   return environment;
 }
 

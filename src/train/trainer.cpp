@@ -35,7 +35,7 @@ void seed_generators(const Recipe& recipe, const Team& team, int64_t step) {
 
 }  // namespace
 
-Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team)
+Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team, GraphCapture graphs)
     : recipe_(recipe),
       team_(team),
       stream_(std::move(sequences), {recipe.train.batch_size, recipe.train.accumulation},
@@ -45,6 +45,7 @@ Trainer::Trainer(const Recipe& recipe, data::Sequences sequences, Team& team)
   begin_averages();
   model_->train();
   if (team.count() > 1) seed_generators(recipe, team, 0);
+  if (recipe.train.cuda_graphs) captured_.emplace(model_, recipe, std::move(graphs));
 }
 
 std::vector<std::string> Trainer::load_fitting_weights(const std::filesystem::path& file) {
@@ -76,6 +77,10 @@ Trainer::Step Trainer::step() {
   torch::Tensor sum = torch::zeros({}, torch::dtype(torch::kFloat64).device(team_.device()));
   for (std::size_t i = 0; i < batches.size(); ++i) {
     data::Batch part = team_.share().of(batches[i]);
+    if (captured_ && captured_->takes(step.predicted)) {
+      sum.add_(captured_->run(part));
+      continue;
+    }
     const torch::Tensor loss = loss_of(model_, part, options, team_);
     sum.add_(loss.detach());
     team_.backward(loss, parameters, i + 1 == batches.size());

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "cosformer/nn/language_model.h"
 #include "data/batch_stream.h"
+#include "train/captured_pass.h"
+#include "train/cuda_graph.h"
 #include "train/named_tensors.h"
 #include "train/optimizer.h"
 #include "train/ranks/team.h"
@@ -37,7 +40,8 @@ class Trainer {
   /// @param sequences of the train split, at least one
   /// @param team      kept, and its device used; `step`, `state`, `restore` and `follow_first` are called by
   /// all of it
-  Trainer(const Recipe& recipe, data::Sequences sequences, Team& team);
+  /// @param graphs    for train.cuda_graphs, with which the team is one process
+  Trainer(const Recipe& recipe, data::Sequences sequences, Team& team, GraphCapture graphs = cuda_graphs());
 
   struct Step {
     double loss;        ///< mean over the step's targets
@@ -103,6 +107,7 @@ class Trainer {
   nn::LanguageModel model_;
   Optimizer optimizer_;
   std::vector<torch::Tensor> averages_;  // of the parameters, in their order; none without average_decay
+  std::optional<CapturedPass> captured_;
   int64_t steps_done_ = 0;
 };
 

@@ -52,6 +52,8 @@ TEST_F(Verbs, RecipesThatAreWrongEndWith2AndLeaveNothing) {
   expect_error(train("run", {"--optimizer.beta1=2"}), 2, "--optimizer.beta1: expected a number in [0, ");
   expect_error(train("run", {"--model.horizon=15"}), 2,
                "--model.horizon: expected at least train.sequence_length = 16, got 15");
+  expect_error(train("run", {"--train.cuda_graphs=true"}), 2,
+               "--train.cuda_graphs: expected false for train.device = \"cpu\", got true");
   expect_error(run({"train", path("none.toml"), "--output", path("run")}), 2, "none.toml: ");
   folder_.write("bad.toml", "seed = = 1\n");
   expect_error(run({"train", path("bad.toml"), "--output", path("run")}), 2, "bad.toml: line 1: ");

@@ -129,6 +129,20 @@ TEST_F(Recipes, AHorizonBelowTheSequencesIsRefused) {
             "r.toml: model.horizon: expected \"none\" where attention is softmax, got 512");
 }
 
+TEST_F(Recipes, GraphsWhereTheyCannotBeAreRefused) {
+  EXPECT_EQ(error(kLeast, {"train.cuda_graphs=true"}),
+            "--train.cuda_graphs: expected false for train.device = \"cpu\", got true");
+  EXPECT_EQ(error("data.path = \"x\"\n[train]\ndevice = \"cuda\"\ncuda_graphs = true\nrecompute = true\n"),
+            "r.toml: train.cuda_graphs: expected false for train.recompute = true, which sets random numbers "
+            "back, got true");
+  const Recipe recipe = read(kLeast, {"train.cuda_graphs=true", "train.device=cuda"});
+  EXPECT_TRUE(recipe.train.cuda_graphs);
+  check_ranks(recipe, 1);
+  EXPECT_EQ(message_of<RecipeError>([&] { check_ranks(recipe, 2); }),
+            "train.cuda_graphs: expected false for 2 ranks, which exchange gradients while the backward pass "
+            "runs, got true");
+}
+
 TEST_F(Recipes, AFileThatIsNoTomlIsNamedWithItsLine) {
   EXPECT_EQ(error("seed = 1\nsteps 3\n").substr(0, 16), "r.toml: line 2: ");
   EXPECT_NE(message_of<RecipeError>([] { read_recipe("/nonexistent.toml", {}); }).find("/nonexistent.toml: "),
@@ -171,9 +185,9 @@ TEST_F(Recipes, WhatAResumedRunHasToKeep) {
   for (const Key& key : recipe_keys())
     if (!key.binding) free_keys.emplace_back(key.name);
   EXPECT_EQ(free_keys,
-            (std::vector<std::string>{"threads", "data.path", "train.device", "train.recompute",
-                                      "train.checkpoint_every", "train.keep_checkpoints", "train.time_limit",
-                                      "train.sequence_ranks", "train.rank_timeout"}));
+            (std::vector<std::string>{"threads", "data.path", "train.device", "train.cuda_graphs",
+                                      "train.recompute", "train.checkpoint_every", "train.keep_checkpoints",
+                                      "train.time_limit", "train.sequence_ranks", "train.rank_timeout"}));
   for (const char* free :
        {"threads=7", "data.path=y", "train.checkpoint_every=1", "train.keep_checkpoints=9"}) {
     EXPECT_EQ(conflict(free), "none") << free;
