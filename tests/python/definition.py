@@ -77,7 +77,7 @@ def attention(query, key, value, *, feature_map="relu", normalize=True, eps=1e-6
     query = without_padding(query, rows.get("query_padding_mask"))
     key, value = (without_padding(x, rows.get("key_padding_mask")) for x in (key, value))
     w = torch.einsum("bihk,bjhk->bhij", phi(query, feature_map), phi(to_heads(key, H), feature_map))
-    w = w * factors(query, key, **rows)
+    w = w * factors(query, key, **rows).to(w.dtype)
     if normalize:
         w = w / w.sum(-1, keepdim=True).clamp_min(eps)
     return torch.einsum("bhij,bjhv->bihv", w, to_heads(value, H))

@@ -37,6 +37,23 @@ class Values(TestCase):
         for T, horizon, causal in itertools.product((1, 7, 63, 64, 65, 300), (None, 300), (False, True)):
             self.check((2, T, T, 2, 16, 16), horizon=horizon, causal=causal)
 
+    def test_bfloat16_is_no_less_exact_than_plain_torch(self):
+        """The definition with every matrix in bfloat16, as torch evaluates it, is further from float64."""
+        for T, width, causal, horizon in itertools.product((64, 300), (64, 128), (False, True), (None, 300)):
+            options = dict(causal=causal, horizon=horizon)
+            tensors = inputs(1, T, T, 2, width, width, torch.bfloat16)
+            d_output = torch.randn(1, T, 2, width, generator=numbers(1)).bfloat16()
+            call = lambda *x: definition.attention(*x, **options)
+            exact = gradients(call, [x.double() for x in tensors], d_output.double())
+            plain = gradients(call, tensors, d_output)
+            got = gradients(lambda *x: ops.attention(*x, **options), tensors, d_output)
+            for index, (a, b, c) in enumerate(zip(got, plain, exact)):
+                half_unit = torch.ldexp(torch.ones_like(c), torch.frexp(c.abs().clamp_min(1e-30))[1] - 9)
+                error, others = (a.double() - c).abs(), (b.double() - c).abs()
+                self.assertLessEqual(error.norm(), others.norm() + half_unit.norm(), f"{index} {T} {width} {options}")
+                if index == 0:
+                    self.assertLessEqual((error - half_unit).max(), others.max(), f"{T} {width} {options}")
+
     @unittest.skipIf(DEVICE == "cpu", "TF32 is a GPU's")
     def test_tf32_where_torch_allows_it(self):
         tensors = inputs(2, 200, 200, 2, 64, 64, torch.float32, 0)
