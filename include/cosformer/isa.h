@@ -24,12 +24,11 @@ COSFORMER_API bool available(Isa isa);
 COSFORMER_API std::vector<Isa> available_isas();
 
 /// The best set this machine can run, or the one that the environment variable COSFORMER_ISA names as an
-/// upper bound. Read once.
+/// upper bound. Read once; without that variable isa_note() is then said, to the standard error stream.
 /// @throws DeviceError if COSFORMER_ISA names an unknown set or one that this machine lacks.
 COSFORMER_API Isa selected_isa();
 
-/// Why a set that the processor has cannot be used, for a program to show once; empty where there is nothing
-/// to say.
+/// Why a set that the processor has cannot be used; empty where there is nothing to say.
 COSFORMER_API std::string isa_note();
 
 /// The processor's name as the operating system reports it, "unknown" where it does not.

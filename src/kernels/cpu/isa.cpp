@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -24,7 +25,17 @@ std::string list(const std::vector<Isa>& sets) {
   return text;
 }
 
-#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
+#if defined(COSFORMER_EMULATE_AMX)
+
+bool has_tiles() {
+  return true;
+}
+
+bool request_tiles() {
+  return !std::getenv("COSFORMER_REFUSE_TILES");
+}
+
+#elif defined(__x86_64__)
 
 /// Whether the processor has matrix tiles of bfloat16 and the system saves them, by cpuid and XCR0.
 bool has_tiles() {
@@ -44,23 +55,31 @@ bool request_tiles() {
   return syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
 }
 
+#else
+
+bool has_tiles() {
+  return false;
+}
+
+bool request_tiles() {
+  return false;
+}
+
 #endif
 
 bool tiles_are_permitted() {
-#if defined(COSFORMER_EMULATE_AMX)
-  return true;
-#elif defined(__x86_64__)
   static const bool permitted = has_tiles() && request_tiles();
   return permitted;
-#else
-  return false;
-#endif
 }
 
 Isa select_from_environment() {
   const auto sets = available_isas();
   const char* wanted = std::getenv("COSFORMER_ISA");
-  if (!wanted || !*wanted) return sets.back();
+  if (!wanted || !*wanted) {
+    if (const std::string note = isa_note(); !note.empty())
+      std::fprintf(stderr, "cosformer: %s\n", note.c_str());
+    return sets.back();
+  }
   Isa isa{};
   try {
     isa = parse_isa(wanted);
@@ -128,12 +147,8 @@ Isa selected_isa() {
 }
 
 std::string isa_note() {
-#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
-  if (has_tiles() && !tiles_are_permitted()) {
-    return "the system refuses this process AMX's tiles (arch_prctl); bfloat16 goes without them";
-  }
-#endif
-  return "";
+  if (!has_tiles() || tiles_are_permitted()) return "";
+  return "the system refuses this process AMX's tiles (arch_prctl); bfloat16 goes without them";
 }
 
 std::vector<Isa> compiled_isas() {
@@ -146,9 +161,7 @@ std::vector<Isa> compiled_isas() {
 
 std::string unavailable_because(Isa isa) {
   if (available(isa)) return "";
-#if defined(__x86_64__) && !defined(COSFORMER_EMULATE_AMX)
   if (isa == Isa::amx && has_tiles()) return isa_note();
-#endif
   const auto compiled = compiled_isas();
   if (std::find(compiled.begin(), compiled.end(), isa) == compiled.end()) return "not compiled in";
   return "the processor lacks it, or the system does not save its registers";
