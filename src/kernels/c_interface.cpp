@@ -9,6 +9,7 @@
 #include "cosformer/attention.h"
 #include "cosformer/cosformer.h"
 #include "cosformer/cuda.h"
+#include "kernels/check_memory.h"
 
 struct cosformer_context {
   cosformer::Execution execution;
@@ -20,6 +21,16 @@ namespace {
 
 thread_local std::string creation_message;
 
+/// As much of the message as there is memory for.
+cosformer_status say(std::string& message, const char* what, cosformer_status status) noexcept {
+  try {
+    message = what;
+  } catch (const std::bad_alloc&) {
+    message = "out of memory";  // short enough for the string itself
+  }
+  return status;
+}
+
 template <class Call>
 cosformer_status guarded(std::string& message, const Call& call) noexcept {
   try {
@@ -27,20 +38,15 @@ cosformer_status guarded(std::string& message, const Call& call) noexcept {
     call();
     return COSFORMER_OK;
   } catch (const ShapeError& error) {
-    message = error.what();
-    return COSFORMER_BAD_ARGUMENT;
+    return say(message, error.what(), COSFORMER_BAD_ARGUMENT);
   } catch (const OutOfMemory& error) {
-    message = error.what();
-    return COSFORMER_OUT_OF_MEMORY;
+    return say(message, error.what(), COSFORMER_OUT_OF_MEMORY);
   } catch (const DeviceError& error) {
-    message = error.what();
-    return COSFORMER_NO_DEVICE;
+    return say(message, error.what(), COSFORMER_NO_DEVICE);
   } catch (const std::bad_alloc&) {
-    message = "out of memory";
-    return COSFORMER_OUT_OF_MEMORY;
+    return say(message, "out of memory", COSFORMER_OUT_OF_MEMORY);
   } catch (const std::exception& error) {
-    message = error.what();
-    return COSFORMER_FAILED;
+    return say(message, error.what(), COSFORMER_FAILED);
   }
 }
 
@@ -87,6 +93,12 @@ AttentionShape shape(const cosformer_call& c) {
 void refuse_rows(const char* name, const cosformer_rows& r) {
   if (!r.padding && !r.cu_seqlens) return;
   throw ShapeError(std::string("attention: ") + name + " must be empty: this function takes every row");
+}
+
+/// Where the name in C++ is another one than here.
+void need(const cosformer_call& c, const char* name, const void* state, int64_t width) {
+  if (!state && c.B > 0 && c.G > 0 && c.K > 0 && width > 0)
+    throw ShapeError(std::string("attention: ") + name + " must not be null");
 }
 
 /// What most structs have in common.
@@ -202,6 +214,8 @@ void step(const cosformer_call& c, int64_t* position, const auto& execution) {
   args.output = view<T>(c.output);
   args.S = static_cast<Out<T>>(c.S_out);
   args.z = static_cast<Out<T>>(c.z_out);
+  need(c, "S_out", c.S_out, c.V);
+  need(c, "z_out", c.z_out, 1);
   if constexpr (kIsReference<T>) {
     reference::attention_step(args);
   } else {
@@ -216,6 +230,8 @@ void state(const cosformer_call& c, const auto& execution) {
   args.position = c.position;
   args.S = static_cast<Out<T>>(c.S_out);
   args.z = static_cast<Out<T>>(c.z_out);
+  need(c, "S_out", c.S_out, c.V);
+  need(c, "z_out", c.z_out, 1);
   if constexpr (kIsReference<T>) {
     reference::attention_state(args);
   } else {
@@ -230,6 +246,7 @@ void state_backward(const cosformer_call& c, const auto& execution) {
   args.position = c.position;
   args.dS = static_cast<In<T>>(c.dS_out);
   args.dz = static_cast<In<T>>(c.dz_out);
+  check_together("dS_out", c.dS_out, "dz_out", c.dz_out);
   if constexpr (kIsReference<T>) {
     reference::attention_state_backward(args);
   } else {

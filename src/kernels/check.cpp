@@ -48,6 +48,15 @@ void check_decay(const Checked& call) {
   }
 }
 
+/// Before any of its values is looked at.
+void check_padding(const char* name, const Rows& rows, int64_t B, int64_t T) {
+  if (!rows.padding) return;
+  check({{name,
+          rows.padding,
+          {1, 1, 1, B, T},
+          {0, 0, 0, rows.padding_batch_stride, rows.padding_time_stride}}});
+}
+
 void check_cu_seqlens(const char* name, const Rows& rows, int64_t B, int64_t total, Values values) {
   if (!rows.cu_seqlens) return;
   const int64_t* cu = rows.cu_seqlens;
@@ -133,10 +142,15 @@ void check(const Checked& call) {
   check_sizes(call);
   check_options(call.options);
   check_decay(call);
-  if (call.query_rows)
-    check_cu_seqlens("cu_seqlens_q", *call.query_rows, call.shape.B, call.shape.Tq, call.values);
-  if (call.key_rows)
-    check_cu_seqlens("cu_seqlens_k", *call.key_rows, call.shape.B, call.shape.Tk, call.values);
+  const auto& s = call.shape;
+  if (call.query_rows) {
+    check_padding("query padding", *call.query_rows, s.B, s.Tq);
+    check_cu_seqlens("cu_seqlens_q", *call.query_rows, s.B, s.Tq, call.values);
+  }
+  if (call.key_rows) {
+    check_padding("key padding", *call.key_rows, s.B, s.Tk);
+    check_cu_seqlens("cu_seqlens_k", *call.key_rows, s.B, s.Tk, call.values);
+  }
   if (call.query_rows && call.key_rows && !call.options.causal) {
     require((call.query_rows->cu_seqlens == nullptr) == (call.key_rows->cu_seqlens == nullptr),
             "queries and keys must both be packed or neither");

@@ -24,15 +24,24 @@ void check(const Checked& call);
 
 inline constexpr Rows kAllRows;
 
+/// A state and its sum, which come together or not at all.
+inline void check_states(const char* S_name, const void* S, const char* z_name, const void* z,
+                         const AttentionShape& s, const AttentionOptions& options, bool is_result = false) {
+  check_together(S_name, S, z_name, z);
+  check({optional(memory(S_name, S, {s.B, s.G, options.states(), s.K, s.V}, is_result)),
+         optional(memory(z_name, z, {s.B, s.G, options.states(), s.K}, is_result))});
+}
+
 template <class T>
 void check(const AttentionForward<T>& a, Values values = Values::read) {
   check(Checked{a.shape, a.options, &a.query_rows, &a.key_rows, a.position, a.decay, values});
   const auto& [B, Tq, Tk, H, G, K, V] = a.shape;
   check({memory("query", a.query, a.query_rows, B, Tq, H, K), memory("key", a.key, a.key_rows, B, Tk, G, K),
          memory("value", a.value, a.key_rows, B, Tk, G, V),
-         memory("output", a.output, a.query_rows, B, Tq, H, V, true)});
-  check_together("S", a.S, "z", a.z);
-  check_together("S_out", a.S_out, "z_out", a.z_out);
+         memory("output", a.output, a.query_rows, B, Tq, H, V, true),
+         optional(memory("denominator", a.denominator, {a.query_rows.cu_seqlens ? 1 : B, Tq, H}, true))});
+  check_states("S", a.S, "z", a.z, a.shape, a.options);
+  check_states("S_out", a.S_out, "z_out", a.z_out, a.shape, a.options, true);
   if ((a.S || a.S_out) && !a.options.causal) throw ShapeError("attention: a state needs causal");
 }
 
@@ -50,9 +59,9 @@ void check(const AttentionBackward<T>& a, Values values = Values::read) {
     check({memory("output", a.output, a.query_rows, B, Tq, H, V),
            memory("denominator", a.denominator, {a.query_rows.cu_seqlens ? 1 : B, Tq, H})});
   }
-  check_together("S", a.S, "z", a.z);
-  check_together("dS_out", a.dS_out, "dz_out", a.dz_out);
-  check_together("dS", a.dS, "dz", a.dz);
+  check_states("S", a.S, "z", a.z, a.shape, a.options);
+  check_states("dS_out", a.dS_out, "dz_out", a.dz_out, a.shape, a.options);
+  check_states("dS", a.dS, "dz", a.dz, a.shape, a.options, true);
   if ((a.S || a.dS_out || a.dS) && !a.options.causal) throw ShapeError("attention: a state needs causal");
 }
 
@@ -74,7 +83,7 @@ void check(const AttentionStateBackward<T>& a, Values values = Values::read) {
          memory("value", a.value, a.key_rows, s.B, s.Tk, s.G, s.V),
          memory("d_key", a.d_key, a.key_rows, s.B, s.Tk, s.G, s.K, true),
          memory("d_value", a.d_value, a.key_rows, s.B, s.Tk, s.G, s.V, true)});
-  check_together("dS", a.dS, "dz", a.dz);
+  check_states("dS", a.dS, "dz", a.dz, s, a.options);
 }
 
 template <class T>
@@ -84,7 +93,8 @@ void check(const AttentionRead<T>& a, Values values = Values::read) {
   const int64_t N = a.options.states();
   check({memory("query", a.query, kAllRows, s.B, s.Tq, s.H, s.K), memory("S", a.S, {s.B, s.G, N, s.K, s.V}),
          memory("z", a.z, {s.B, s.G, N, s.K}),
-         memory("output", a.output, kAllRows, s.B, s.Tq, s.H, s.V, true)});
+         memory("output", a.output, kAllRows, s.B, s.Tq, s.H, s.V, true),
+         optional(memory("denominator", a.denominator, {s.B, s.Tq, s.H}, true))});
 }
 
 template <class T>
@@ -99,7 +109,7 @@ void check(const AttentionReadBackward<T>& a, Values values = Values::read) {
     check({memory("output", a.output, kAllRows, s.B, s.Tq, s.H, s.V),
            memory("denominator", a.denominator, {s.B, s.Tq, s.H})});
   }
-  check_together("dS", a.dS, "dz", a.dz);
+  check_states("dS", a.dS, "dz", a.dz, s, a.options, true);
 }
 
 template <class T>

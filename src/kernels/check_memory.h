@@ -18,7 +18,14 @@ struct Memory {
   int64_t sizes[kDims] = {1, 1, 1, 1, 1};
   int64_t strides[kDims] = {0, 0, 0, 0, 1};
   bool is_result = false;
+  bool may_be_null = false;
 };
+
+/// One that a call may go without; its sizes count all the same, since states of such sizes are made then.
+inline Memory optional(Memory m) {
+  m.may_be_null = true;
+  return m;
+}
 
 /// @throws ShapeError naming the first tensor that is null although it has elements, has more elements or
 /// reaches further
