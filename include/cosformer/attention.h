@@ -67,8 +67,8 @@ struct Execution {
   ParallelFor parallel = parallel_for;
   int width =
       parallel_width();  ///< how many tasks `parallel` runs at once; decides how finely work is split only
-  /// Results go past the caches, where their rows are whole cache lines. Absent: where they are 2 MiB for each
-  /// of `width` tasks or more, which caches would not keep.
+  /// Results go past the caches, where their rows are whole cache lines. Absent: where they are 2 MiB for
+  /// each of `width` tasks or more, which caches would not keep.
   std::optional<bool> streams = {};
 };
 
@@ -217,10 +217,10 @@ struct AttentionReadBackward {
 // K V), where C is the chunk. A row's results depend on its own sequence's tokens, K, V, dtype and
 // instruction set alone, and are the same bits for any number of threads, batch, padding and strides.
 // @throws ShapeError for negative sizes, H not a multiple of G, causal with queries unlike keys, horizon < 1,
-// eps not
-//         finite or <= 0, a token's position that is negative or reaches the horizon, cu_seqlens that do not
-//         rise from 0 to the total, a decay that is negative, not finite or not causal; DeviceError if
-//         execution.isa is not available
+// eps not finite or <= 0, a token's position that is negative or reaches the horizon, cu_seqlens that do not
+// rise from 0 to the total, a decay that is negative, not finite or not causal, a tensor that is null, that
+// no int64_t counts, or, of a result, whose elements share a place; DeviceError if execution.isa is not
+// available; std::bad_alloc where the calling thread gets no memory
 
 COSFORMER_API void attention_forward(const AttentionForward<float>& args, const Execution& execution = {});
 COSFORMER_API void attention_forward(const AttentionForward<bfloat16>& args, const Execution& execution = {});

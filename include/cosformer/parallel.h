@@ -8,7 +8,8 @@
 namespace cosformer {
 
 /// A parallel loop: calls task(i) once for each i in [0, n), in any order, on any threads, and returns when
-/// all are done. Kernels take one as an argument; their results never depend on how it divides the work.
+/// all are done. Kernels take one as an argument; their results never depend on how it divides the work, and
+/// their tasks throw nothing.
 using ParallelFor = std::function<void(int64_t n, const std::function<void(int64_t)>& task)>;
 
 /// OpenMP's threads (std::thread where the library is built for the thread sanitizer): parallel_width() of

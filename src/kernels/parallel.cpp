@@ -3,6 +3,7 @@
 #ifdef COSFORMER_STD_THREADS
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <vector>
 #else
@@ -24,7 +25,11 @@ void parallel_for_on(int wanted, int64_t n, const std::function<void(int64_t)>& 
     for (int64_t i = next++; i < n; i = next++) task(i);
   };
   std::vector<std::thread> threads;
-  for (int i = 1; i < std::min<int64_t>(n, wanted); ++i) threads.emplace_back(work);
+  try {
+    for (int i = 1; i < std::min<int64_t>(n, wanted); ++i) threads.emplace_back(work);
+  } catch (const std::exception&) {
+    // The threads that there are do the work.
+  }
   work();
   for (auto& thread : threads) thread.join();
 }

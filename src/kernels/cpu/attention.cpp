@@ -1,4 +1,5 @@
-// The public entry points: they check, and describe each product as a pass of sweeps (sweep.h).
+// The public entry points: they check, describe each product as a pass of sweeps (sweep.h), have all memory
+// that it takes, and write results from then on alone.
 
 #include "cosformer/attention.h"
 
@@ -7,6 +8,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cpu/causal.h"
+#include "kernels/cpu/dense.h"
 #include "kernels/cpu/packed_states.h"
 #include "kernels/cpu/recurrence.h"
 
@@ -46,7 +48,7 @@ class OutputTerms {
     terms_ = cpu::Buffer(2 * s.B * s.H * stride_);
     constexpr int64_t kRows = 256;  // of a task
     const int64_t stretches = (stride_ + kRows - 1) / kRows;
-    call.execution().parallel(s.B * stretches, [&](int64_t task) {
+    call.parallel(s.B * stretches, [&](int64_t task) {
       const int64_t b = task / stretches, first = task % stretches * kRows;
       cpu::RowTerms<T> terms;
       terms.side = call.queries.side(b);
@@ -88,7 +90,7 @@ void clear_padding(const Call<T>& call, const cpu::Tokens& tokens, const View<T>
   if (!tokens.padded()) return;
   constexpr int64_t kRows = 128;  // of a task
   const int64_t stretches = (tokens.all() + kRows - 1) / kRows;
-  call.execution().parallel(B * stretches, [&](int64_t task) {
+  call.parallel(B * stretches, [&](int64_t task) {
     const int64_t first = task % stretches * kRows;
     tokens.clear_padding(view, task / stretches, first, std::min(kRows, tokens.all() - first), heads, width);
   });
@@ -201,10 +203,14 @@ void forward(const AttentionForward<T>& args, const Execution& execution) {
   check(args);
   const Call<T> call(Results::output, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
                      args.position, execution);
-  clear_padding(call, call.queries, args.output, args.shape.B, args.shape.H, args.shape.V);
+  const AttentionShape& s = args.shape;
+  const Pass<T> pass = output_pass(call, args);
+  cpu::Buffer states;
   if (!args.options.causal) {
     if (execution.form == Form::recurrent) throw ShapeError("attention: the recurrent form needs causal");
-    return call.run_dense(output_pass(call, args));
+    cpu::Dense<T> all(call, pass, states);
+    clear_padding(call, call.queries, args.output, s.B, s.H, s.V);
+    return all.run();
   }
   // Each sequence's own count decides, so that its bits do not depend on its neighbours.
   const auto recurrent = [&](const Unit& unit) {
@@ -213,11 +219,14 @@ void forward(const AttentionForward<T>& args, const Execution& execution) {
   };
   std::vector<Unit> units = call.units();
   const auto rest = std::stable_partition(units.begin(), units.end(), recurrent);
-  cpu::forward_recurrent(call, args, {units.begin(), rest});
+  const std::vector<Unit> recurrently(units.begin(), rest);
   units.erase(units.begin(), rest);
-  if (units.empty()) return;
-  const Pass<T> pass = output_pass(call, args);
-  cpu::Causal<T>(call, {&pass}, units).run();
+  if (!recurrently.empty() && !args.S_out)
+    states.reserve(s.B * s.G * args.options.states() * s.K * (s.V + 1));
+  cpu::Causal<T> others(call, {&pass}, units);
+  clear_padding(call, call.queries, args.output, s.B, s.H, s.V);
+  cpu::forward_recurrent(call, args, recurrently, states.data());
+  others.run();
 }
 
 template <class T>
@@ -227,19 +236,26 @@ void backward(const AttentionBackward<T>& args, const Execution& execution) {
     throw ShapeError("attention: the recurrent form has no backward pass");
   const Call<T> call(Results::gradients, args.shape, args.options, args.query_rows, args.key_rows, args.decay,
                      args.position, execution);
-  const AttentionShape& shape = args.shape;
-  clear_padding(call, call.queries, args.d_query, shape.B, shape.H, shape.K);
-  clear_padding(call, call.keys, args.d_key, shape.B, shape.G, shape.K);
-  clear_padding(call, call.keys, args.d_value, shape.B, shape.G, shape.V);
+  const auto clear = [&] {
+    const AttentionShape& s = args.shape;
+    clear_padding(call, call.queries, args.d_query, s.B, s.H, s.K);
+    clear_padding(call, call.keys, args.d_key, s.B, s.G, s.K);
+    clear_padding(call, call.keys, args.d_value, s.B, s.G, s.V);
+  };
   const OutputTerms<T, AttentionBackward<T>> terms(call, args);
   const Pass<T> queries = query_gradient_pass(call, args, terms),
                 keys = key_gradients_pass(call, args, terms);
   if (args.options.causal) {
     const std::vector<Unit> units = call.units();
-    if (!units.empty()) cpu::Causal<T>(call, {&keys, &queries}, units).run();
+    cpu::Causal<T> all(call, {&keys, &queries}, units);
+    clear();
+    all.run();
   } else {
-    call.run_dense(keys);
-    call.run_dense(queries);
+    cpu::Buffer states;
+    cpu::Dense<T> of_keys(call, keys, states), of_queries(call, queries, states);
+    clear();
+    of_keys.run();
+    of_queries.run();
   }
 }
 
@@ -260,7 +276,8 @@ void state(const AttentionState<T>& args, const Execution& execution) {
                        s.last = state_by_value(args.S, args.z, shape, args.options.states(), unit);
                        return s;
                      }};
-  cpu::PackedStates<T> states(call, pass, call.units());
+  cpu::Buffer memory;
+  cpu::PackedStates<T> states(call, pass, call.units(), memory);
   states.accumulate();
   states.store();
 }
@@ -272,8 +289,6 @@ void state_backward(const AttentionStateBackward<T>& args, const Execution& exec
   shape.Tq = shape.H = 0;
   const Call<T> call(Results::gradients, shape, args.options, {}, args.key_rows, args.decay, args.position,
                      execution);
-  clear_padding(call, call.keys, args.d_key, shape.B, shape.G, shape.K);
-  clear_padding(call, call.keys, args.d_value, shape.B, shape.G, shape.V);
   // What is left of a token when the state stands after the last one.
   std::vector<float> left;
   const int64_t longest = call.keys.longest();
@@ -291,7 +306,10 @@ void state_backward(const AttentionStateBackward<T>& args, const Execution& exec
                        if (args.decay) s.x_fade = {left.data() + (unit.b * shape.G + unit.g) * longest, 0};
                        return s;
                      }};
-  cpu::PackedStates<T> states(call, pass, call.units());
+  cpu::Buffer memory;
+  cpu::PackedStates<T> states(call, pass, call.units(), memory);
+  clear_padding(call, call.keys, args.d_key, shape.B, shape.G, shape.K);
+  clear_padding(call, call.keys, args.d_value, shape.B, shape.G, shape.V);
   states.load();
   states.read();
 }
@@ -308,7 +326,8 @@ void read(const AttentionRead<T>& args, const Execution& execution) {
                        s.first = state_by_value(args.S, args.z, shape, args.options.states(), unit);
                        return s;
                      }};
-  cpu::PackedStates<T> states(call, pass, call.units());
+  cpu::Buffer memory;
+  cpu::PackedStates<T> states(call, pass, call.units(), memory);
   states.load();
   states.read();
 }
@@ -330,11 +349,12 @@ void read_backward(const AttentionReadBackward<T>& args, const Execution& execut
                         set_gradient_state(s, call, args, terms, unit);
                         return s;
                       }};
-  cpu::PackedStates<T> read(call, queries, call.units());
+  cpu::Buffer memory;
+  cpu::PackedStates<T> read(call, queries, call.units(), memory);
+  cpu::PackedStates<T> gradient(call, state, args.dS ? call.units() : std::vector<Unit>(), memory);
   read.load();
   read.read();
   if (!args.dS) return;
-  cpu::PackedStates<T> gradient(call, state, call.units());
   gradient.accumulate();
   gradient.store();
   if (!args.options.normalize)

@@ -2,13 +2,8 @@
 
 #include <cstdint>
 
-#include "kernels/cpu/division.h"
-#include "kernels/cpu/packed_states.h"
-
 namespace cosformer::cpu {
 namespace {
-
-constexpr int64_t kStretch = 512;  // rows of x of one task
 
 Side reversed(Side side) {
   side.origin = side.count - 1;
@@ -58,44 +53,6 @@ Sweep<T> Call<T>::sweep(const Unit& unit, const Pass<T>& pass) const {
     s.lag = 1;
   }
   return s;
-}
-
-template <class T>
-void Call<T>::run_dense(const Pass<T>& pass) const {
-  struct Task {
-    Unit unit;
-    int64_t part, first, count;
-  };
-  const std::vector<Unit> all = units();
-  const int64_t parts =
-      pass.whole ? 1 : column_parts(static_cast<int64_t>(all.size()), pass.U, execution_.width);
-  std::vector<Task> tasks;
-  std::vector<Unit> chunked;
-  for (const Unit& unit : all) {
-    if (!quadratic(unit.b)) {
-      chunked.push_back(unit);
-      continue;
-    }
-    const int64_t rows = pass.make(unit).x_side.count;
-    for (int64_t part = 0; part < parts; ++part) {
-      for (int64_t first = 0; first < rows; first += kStretch) {
-        tasks.push_back({unit, part, first, std::min(kStretch, rows - first)});
-      }
-    }
-  }
-  execution_.parallel(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
-    const Task& task = tasks[static_cast<size_t>(i)];
-    Sweep<T> s = sweep(task.unit, pass);
-    const Columns columns = columns_of(pass.U, task.part, parts);
-    s.u_begin = columns.begin;
-    s.u_end = columns.end;
-    if (task.part > 0) s.denominator.data = nullptr;
-    kernels_.dense(s, task.first, task.count, thread_scratch(kernels_.scratch_floats(s, 1)));
-  });
-  if (chunked.empty()) return;
-  PackedStates<T> states(*this, pass, std::move(chunked));
-  states.accumulate();
-  states.read();
 }
 
 template class Call<float>;

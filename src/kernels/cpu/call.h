@@ -58,6 +58,11 @@ class Call {
 
   const Kernels<T>& kernels() const { return kernels_; }
   const Execution& execution() const { return execution_; }
+  /// Without memory of its own for the loop's body.
+  template <class Body>
+  void parallel(int64_t n, const Body& body) const {
+    execution_.parallel(n, std::ref(body));
+  }
   const AttentionOptions& options() const { return options_; }
   bool relu() const { return options_.feature_map == FeatureMap::relu; }
   int64_t heads_of_group() const { return shape_.G == 0 ? 0 : shape_.H / shape_.G; }
@@ -73,11 +78,12 @@ class Call {
     if (execution_.form != Form::automatic) return execution_.form == Form::quadratic;
     return quadratic_is_cheaper(results_, queries.count(b), keys.count(b), shape_.K, shape_.V, options_);
   }
-  /// Runs one pass where every row of x sees every row of y.
-  void run_dense(const Pass<T>& pass) const;
-
   /// Every unit, the longest first.
   std::vector<Unit> units() const;
+  /// Whether two units' sweeps differ in pointers alone.
+  bool alike(const Unit& a, const Unit& b) const {
+    return queries.count(a.b) == queries.count(b.b) && keys.count(a.b) == keys.count(b.b);
+  }
   /// What is left of a group's state after n more tokens.
   float left_after(int64_t g, int64_t n) const {
     return decay_ ? static_cast<float>(std::exp(-static_cast<double>(decay_[g]) * static_cast<double>(n)))

@@ -45,6 +45,7 @@ template <class T>
 Causal<T>::Causal(const Call<T>& call, std::initializer_list<const Pass<T>*> passes,
                   const std::vector<Unit>& units)
     : call_(call), units_(units) {
+  if (units.empty()) return;
   const Pass<T>*twin = nullptr, *beside = nullptr;
   for (const Pass<T>* pass : passes) (pass->whole ? twin : beside) = pass;
   const auto total = static_cast<int64_t>(units.size());
@@ -61,6 +62,7 @@ Causal<T>::Causal(const Call<T>& call, std::initializer_list<const Pass<T>*> pas
       add(*pass, pass->whole ? 1 : division_.parts_beside);
     }
   }
+  reserve();
 }
 
 template <class T>
@@ -131,17 +133,37 @@ Sweep<T> Causal<T>::sweep(const Task& task, int64_t unit, bool first_stage) {
 }
 
 template <class T>
+void Causal<T>::reserve() {
+  const auto known = [&](const Task& a, const Task& b) {
+    const auto unit = [&](const Task& task) { return units_[static_cast<size_t>(task.unit)]; };
+    return a.pass == b.pass && a.wanted == b.wanted && a.units == b.units && call_.alike(unit(a), unit(b));
+  };
+  int64_t floats = 0;
+  for (const std::vector<Task>& tasks : stages_) {
+    const Task* last = nullptr;  // the first part is the widest
+    for (const Task& task : tasks) {
+      if (!last || !known(*last, task)) {
+        const Sweep<T> s = sweep(task, task.unit, &tasks == &stages_[0]);
+        floats = std::max(floats, call_.kernels().scratch_floats(s, task.units));
+      }
+      last = &task;
+    }
+  }
+  reserve_scratch(floats);
+}
+
+template <class T>
 void Causal<T>::run() {
   const Kernels<T>& kernels = call_.kernels();
-  for (const std::vector<Task>& tasks : stages_) {
-    call_.execution().parallel(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
-      const Task& task = tasks[static_cast<size_t>(i)];
+  for (std::vector<Task>& tasks : stages_) {
+    run_tasks(call_.execution().parallel, tasks, [&](const Task& task) {
       std::array<Sweep<T>, kMostSweeps> sweeps;
       for (int64_t j = 0; j < task.units; ++j) {
         sweeps[static_cast<size_t>(j)] = sweep(task, task.unit + j, &tasks == &stages_[0]);
       }
-      kernels.causal(sweeps.data(), task.units,
-                     thread_scratch(kernels.scratch_floats(sweeps[0], task.units)));
+      float* scratch = thread_scratch(kernels.scratch_floats(sweeps[0], task.units));
+      if (scratch) kernels.causal(sweeps.data(), task.units, scratch);
+      return scratch != nullptr;
     });
   }
 }

@@ -9,7 +9,7 @@
 
 namespace cosformer::cpu {
 
-/// Causal passes over some units, divided into tasks.
+/// Causal passes over some units, divided into tasks. All memory is there once it is constructed.
 template <class T>
 class Causal {
  public:
@@ -24,10 +24,12 @@ class Causal {
     int64_t unit, units = 1;
     Wanted wanted = Wanted::all;
     int64_t part = 0, parts = 1;
+    bool done = false;
   };
 
   void add(const Pass<T>& pass, int64_t parts);
   void add_divided(const Pass<T>& pass);
+  void reserve();
   Sweep<T> sweep(const Task& task, int64_t unit, bool first_stage);
   /// Where a sweep that is cut leaves its state.
   StateView cut_state(int64_t unit, const Sweep<T>& sweep);

@@ -18,20 +18,26 @@ int64_t ceil_div(int64_t a, int64_t b) {
 }  // namespace
 
 template <class T>
-PackedStates<T>::PackedStates(const Call<T>& call, const Pass<T>& pass, std::vector<Unit> units)
+PackedStates<T>::PackedStates(const Call<T>& call, const Pass<T>& pass, std::vector<Unit> units,
+                              Buffer& states)
     : call_(call),
       pass_(pass),
       units_(std::move(units)),
       parts_(pass.whole ? 1
-                        : column_parts(static_cast<int64_t>(units_.size()), pass.U, call.execution().width)) {
+                        : column_parts(static_cast<int64_t>(units_.size()), pass.U, call.execution().width)),
+      states_(states) {
+  if (units_.empty()) return;
   int64_t count = 0;
   for (size_t unit = 0; unit < units_.size(); ++unit) {
     first_.push_back(count);
     count += segments(static_cast<int64_t>(unit)) * parts_;
   }
   // The first part is the widest.
-  if (!units_.empty()) floats_ = ceil_div(call.kernels().packed_state_floats(sweep(0, 0)), 16) * 16;
-  states_ = Buffer(count * floats_);
+  floats_ = ceil_div(call.kernels().packed_state_floats(sweep(0, 0)), 16) * 16;
+  states_.reserve(count * floats_);
+  segment_tasks_ = tasks(kSegment, false);
+  stretch_tasks_ = tasks(kStretch, true);
+  reserve_scratch(std::max(scratch_floats(segment_tasks_), scratch_floats(stretch_tasks_)));
 }
 
 template <class T>
@@ -79,6 +85,20 @@ std::vector<typename PackedStates<T>::Task> PackedStates<T>::tasks(int64_t rows_
 }
 
 template <class T>
+int64_t PackedStates<T>::scratch_floats(const std::vector<Task>& tasks) const {
+  const auto unit_of = [&](const Task& task) { return units_[static_cast<size_t>(task.unit)]; };
+  int64_t most = 0;
+  const Task* last = nullptr;
+  for (const Task& task : tasks) {
+    const bool known = last && last->units == task.units && call_.alike(unit_of(*last), unit_of(task));
+    // The first part is the widest.
+    if (!known) most = std::max(most, call_.kernels().scratch_floats(sweep(task.unit, 0), task.units));
+    last = &task;
+  }
+  return most;
+}
+
+template <class T>
 typename PackedStates<T>::Work PackedStates<T>::work(const Task& task, int64_t segment) {
   Work work;
   for (int64_t i = 0; i < task.units; ++i) {
@@ -91,13 +111,14 @@ typename PackedStates<T>::Work PackedStates<T>::work(const Task& task, int64_t s
 
 template <class T>
 void PackedStates<T>::accumulate() {
-  const auto segment_tasks = tasks(kSegment, false);
-  call_.execution().parallel(static_cast<int64_t>(segment_tasks.size()), [&](int64_t i) {
-    const Task& t = segment_tasks[static_cast<size_t>(i)];
+  if (units_.empty()) return;
+  run_tasks(call_.execution().parallel, segment_tasks_, [&](const Task& t) {
     const Work w = work(t, t.first / kSegment);
+    if (!w.scratch) return false;
     call_.kernels().accumulate(w.sweeps.data(), t.units, t.first, t.count, w.states.data(), w.scratch);
+    return true;
   });
-  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+  call_.parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
     const int64_t unit = i / parts_, rows = sweep(unit, 0).y_side.count;
     float* sum = state(unit, i % parts_);
     for (int64_t segment = 1; segment < segments(unit); ++segment) {
@@ -111,26 +132,26 @@ void PackedStates<T>::accumulate() {
 
 template <class T>
 void PackedStates<T>::load() {
-  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+  call_.parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
     call_.kernels().load_state(sweep(i / parts_, i % parts_), state(i / parts_, i % parts_));
   });
 }
 
 template <class T>
 void PackedStates<T>::store() {
-  call_.execution().parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
+  call_.parallel(static_cast<int64_t>(units_.size()) * parts_, [&](int64_t i) {
     call_.kernels().store_state(sweep(i / parts_, i % parts_), state(i / parts_, i % parts_));
   });
 }
 
 template <class T>
 void PackedStates<T>::read() {
-  const auto stretch_tasks = tasks(kStretch, true);
-  call_.execution().parallel(static_cast<int64_t>(stretch_tasks.size()), [&](int64_t i) {
-    const Task& t = stretch_tasks[static_cast<size_t>(i)];
+  run_tasks(call_.execution().parallel, stretch_tasks_, [&](const Task& t) {
     Work w = work(t, 0);
+    if (!w.scratch) return false;
     for (Sweep<T>& s : w.sweeps) s.decay = nullptr;  // the state is read as it stands
     call_.kernels().read(w.sweeps.data(), t.units, t.first, t.count, w.states.data(), w.scratch);
+    return true;
   });
 }
 

@@ -62,15 +62,14 @@ void attention_step(const AttentionStep<T>& args, const Execution& execution) {
 }  // namespace
 
 template <class T>
-void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args, const std::vector<Unit>& units) {
-  if (units.empty()) return;
+void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args, const std::vector<Unit>& units,
+                       float* own) {
   const auto& s = args.shape;
   const int64_t N = args.options.states(), heads = call.heads_of_group();
   const int64_t S_floats = N * s.K * s.V, z_floats = N * s.K;
-  Buffer own(args.S_out ? 0 : s.B * s.G * (S_floats + z_floats));
-  float* S = args.S_out ? args.S_out : own.data();
-  float* z = args.z_out ? args.z_out : own.data() + s.B * s.G * S_floats;
-  call.execution().parallel(static_cast<int64_t>(units.size()), [&](int64_t task) {
+  float* S = args.S_out ? args.S_out : own;
+  float* z = args.z_out ? args.z_out : own + s.B * s.G * S_floats;
+  call.parallel(static_cast<int64_t>(units.size()), [&](int64_t task) {
     const auto [b, g] = units[static_cast<size_t>(task)];
     const int64_t unit = b * s.G + g;
     Step<T> step = step_of<T>(args);
@@ -95,9 +94,10 @@ void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args, con
   });
 }
 
-template void forward_recurrent(const Call<float>&, const AttentionForward<float>&, const std::vector<Unit>&);
+template void forward_recurrent(const Call<float>&, const AttentionForward<float>&, const std::vector<Unit>&,
+                                float*);
 template void forward_recurrent(const Call<bfloat16>&, const AttentionForward<bfloat16>&,
-                                const std::vector<Unit>&);
+                                const std::vector<Unit>&, float*);
 
 }  // namespace cosformer::cpu
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::align_val_t kCacheLine{64};
 
+thread_local Buffer scratch;
+
 }  // namespace
 
 void Buffer::Free::operator()(float* p) const {
@@ -21,13 +23,24 @@ Buffer::Buffer(int64_t floats) : size_(floats) {
   data_.reset(static_cast<float*>(::operator new[](bytes, kCacheLine)));
 }
 
-float* thread_scratch(int64_t floats) {
-  thread_local Buffer buffer;
-  if (buffer.size() < floats) {
-    buffer = Buffer();  // give the old one back first
-    buffer = Buffer(floats);
+void Buffer::reserve(int64_t floats) {
+  if (size_ >= floats && data_) return;
+  data_.reset();  // give the old one back first
+  size_ = 0;
+  *this = Buffer(floats);
+}
+
+float* thread_scratch(int64_t floats) noexcept {
+  try {
+    reserve_scratch(floats);
+    return scratch.data();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
   }
-  return buffer.data();
+}
+
+void reserve_scratch(int64_t floats) {
+  scratch.reserve(floats);
 }
 
 int64_t sweeps_together(int64_t units, int64_t parts, int width, int64_t state) {
