@@ -236,6 +236,10 @@ class Values(Errors):
             self.refuses(name, "value", beyond, position=torch.tensor([0, last]))
             self.refuses(name, "value", negative, position=torch.tensor([-1, 0]))
             getattr(ops, name)(**self.arguments(name) | dict(position=torch.tensor([0, last - 1])), horizon=8)
+        line = "attention: position must leave room for every row of the batch, got 9223372036854775802 in row 1"
+        far = dict(position=torch.tensor([0, 2**63 - 6]), padding_mask=mask("......", "xxxxxx"))
+        for name in ("attention_stateful", "attention_state"):
+            self.refuses(name, "value", line, **far)
         # Meta tensors have no values to read.
         meta = {n: x.to("meta") for n, x in self.arguments("attention_stateful").items()}
         meta["position"] = torch.tensor([0, 99]).to("meta")
@@ -253,10 +257,9 @@ class Values(Errors):
             line = f"attention: decay must be finite and >= 0, got {shown} in group 1"
             decay = torch.tensor([0.0, bad])
             self.refuses("attention", "value", line, decay=decay, causal=True)
+            self.refuses("attention_varlen", "value", line, decay=decay, causal=True)
             for name in ("attention_stateful", "attention_step_", "attention_state"):
-                with self.assertRaises(ValueError) as caught:
-                    getattr(ops, name)(**self.arguments(name), horizon=8, decay=decay)
-                self.assertEqual(str(caught.exception).splitlines(), [line])
+                self.refuses(name, "value", line, decay=decay)
 
     def test_cu_seqlens(self):
         for offsets, line in (
