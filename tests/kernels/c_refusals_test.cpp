@@ -99,6 +99,12 @@ std::vector<Refusal> refusals() {
          c.Tq = c.Tk = 0;
          c.K = c.V = int64_t{1} << 40;
        }},
+      {passes, "S must have fewer elements than an int64_t counts bytes",
+       [](auto&, auto& c) {
+         c.Tq = c.Tk = 0;
+         c.K = c.V = int64_t{1} << 40;
+         c.S = c.z = nullptr;  // made, though not given
+       }},
       {{"state_backward"},
        "dS must have fewer elements than an int64_t counts bytes",
        [](auto&, auto& c) {

@@ -120,6 +120,10 @@ TEST(Refusals, SizesThatOverflow) {
   refuse<AttentionForward, AttentionBackward, AttentionState, AttentionRead, AttentionReadBackward>(
       "S" + line, no_rows);
   refuse<AttentionStateBackward>("dS" + line, no_rows);
+  refuse_in_passes("S" + line, [&](auto& a) {  // which is made, though not given
+    no_rows(a);
+    a.S = a.z = nullptr;
+  });
   refuse<AttentionForward, AttentionRead>("denominator" + line, [](auto& a) {
     a.shape.B = a.shape.Tq = a.shape.Tk = int64_t{1} << 31;
     a.shape.K = a.shape.V = 0;
