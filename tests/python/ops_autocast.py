@@ -3,7 +3,7 @@ import unittest
 
 import torch
 
-from definition import TestCase, inputs, ops, random_state
+from definition import DEVICE, TestCase, inputs, ops, random_state
 
 BF16 = torch.bfloat16
 
@@ -20,7 +20,7 @@ class Autocast(TestCase):
     def check(self, call, tensors):
         """Under autocast `call` gives what it gives on bfloat16 tensors outside."""
         expected = call(*rounded(*tensors))
-        with torch.autocast("cpu", dtype=BF16):
+        with torch.autocast(DEVICE, dtype=BF16):
             got = call(*tensors)
             mixed = call(tensors[0].to(BF16), *tensors[1:])
         for a, b, c in zip(got, expected, mixed):
@@ -50,7 +50,7 @@ class Autocast(TestCase):
 
     def test_gradients_have_the_leaves_dtype(self):
         leaves = [x.requires_grad_() for x in (self.q, self.k, self.v)]
-        with torch.autocast("cpu", dtype=BF16):
+        with torch.autocast(DEVICE, dtype=BF16):
             output = ops.attention(*leaves, horizon=9, causal=True)
         output.float().square().sum().backward()
         self.assertEqual([x.grad.dtype for x in leaves], [torch.float32] * 3)
@@ -61,12 +61,16 @@ class Autocast(TestCase):
 
     def test_float64_stays(self):
         tensors = [x.double() for x in (self.q, self.k, self.v)]
-        with torch.autocast("cpu", dtype=BF16):
-            self.assertEqual(ops.attention(*tensors, horizon=9).dtype, torch.float64)
+        with torch.autocast(DEVICE, dtype=BF16):
+            if DEVICE == "cpu":
+                self.assertEqual(ops.attention(*tensors, horizon=9).dtype, torch.float64)
+            else:  # where it is refused
+                self.assertRaisesRegex(TypeError, "got Double", ops.attention, *tensors, horizon=9)
 
     def test_float16_is_not_taken_on_cpu(self):
-        with torch.autocast("cpu", dtype=torch.float16):
-            self.assertEqual(ops.attention(self.q, self.k, self.v, horizon=9).dtype, torch.float32)
+        with torch.autocast(DEVICE, dtype=torch.float16):
+            dtype = ops.attention(self.q, self.k, self.v, horizon=9).dtype
+        self.assertEqual(dtype, torch.float32 if DEVICE == "cpu" else torch.float16)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import unittest
 
 import torch
 
-from definition import TestCase, empty_state, inputs, mask, ops
+from definition import DEVICE, TestCase, empty_state, inputs, mask, ops
 
 # A graph compiled by another build of the library may call what this one does not have.
 torch.compiler.config.force_disable_caches = True
@@ -52,7 +52,7 @@ class Compile(TestCase):
             results = []
             for function in (module, compiled):
                 module.zero_grad()
-                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+                with torch.autocast(DEVICE, dtype=torch.bfloat16, enabled=autocast):
                     output = function(x, padding)
                 output.float().square().sum().backward()
                 results.append([output.detach(), *(p.grad.clone() for p in module.parameters())])

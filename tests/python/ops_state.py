@@ -6,17 +6,10 @@ import torch
 
 import definition
 from definition import DTYPES, TestCase, inputs, mask, numbers, ops, poison, random_state
-from rounding import MATRIX, UNIT
+from rounding import UNROUNDED, near
 
 HORIZONS = (None, 100)
 DECAY = torch.tensor([0.3, 0.0])
-
-
-def near(test, got, expected, dtype, roundings, what):
-    """Relative to the norm; matrices and results may be rounded to bfloat16."""
-    error = (got.double() - expected).norm().item()
-    unit = 2 * roundings * UNIT[dtype] + 8 * MATRIX[dtype]
-    test.assertLessEqual(error, unit * expected.norm().item() + 1e-30, what)
 
 
 class State(TestCase):
@@ -98,16 +91,19 @@ class Read(TestCase):
                     near(self, a, b, dtype, 8 * (T + 16), f"{name} {dtype} {options} {T}")
 
     def test_gradient_of_one_input_alone(self):
-        q, k, v = inputs(1, 9, 1, 2, 4, 4, torch.float64)
-        *state, position = random_state(k, v, 100, [5])
-        for wanted in range(3):
+        for dtype, wanted in itertools.product(UNROUNDED, range(3)):
+            q, k, v = inputs(1, 9, 1, 2, 4, 4, dtype)
+            *state, position = random_state(k, v, 100, [5])
             results = []
-            for function in (ops.attention_read, definition.attention_read):
-                leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate((q, *state))]
+            for function, tensors in (
+                (ops.attention_read, (q, *state)),
+                (definition.attention_read, [x.double() for x in (q, *state)]),
+            ):
+                leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate(tensors)]
                 function(*leaves, position, horizon=100).square().sum().backward()
                 self.assertEqual([x.grad is not None for x in leaves], [i == wanted for i in range(3)])
                 results.append(leaves[wanted].grad)
-            torch.testing.assert_close(*results)
+            near(self, *results, dtype, 64, f"{dtype} {wanted}")
 
     def test_cross_attention_by_a_state(self):
         """Keys that are kept as their state alone give what attention over them gives."""

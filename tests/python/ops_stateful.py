@@ -6,7 +6,7 @@ import torch
 
 import definition
 from definition import DTYPES, TestCase, empty_state, inputs, mask, ops, poison, random_state
-from rounding import MATRIX, UNIT
+from rounding import MATRIX, UNIT, UNROUNDED, near
 
 HORIZONS = (None, 100)
 DECAY = torch.tensor([0.3, 0.0])
@@ -50,14 +50,16 @@ class Values(TestCase):
 
     def test_padding_by_definition(self):
         padding = mask("..x.x", "xxxxx", "xxxx.")
-        for horizon in HORIZONS:
+        for dtype, horizon in itertools.product(UNROUNDED, HORIZONS):
             for options in ({}, dict(decay=DECAY), dict(normalize=False)):
-                q, k, v = poison(padding, *inputs(3, 5, 5, 4, 8, 6, torch.float64, G=2))
-                state = random_state(k, v, horizon, [0, 10, 97])
+                q, k, v = poison(padding, *inputs(3, 5, 5, 4, 8, 6, dtype, G=2))
+                *state, position = random_state(k, v, horizon, [0, 10, 97])
                 call = dict(horizon=horizon, padding_mask=padding) | options
-                expected = definition.attention_stateful(q, k, v, *state, **call)
-                for a, b in zip(ops.attention_stateful(q, k, v, *state, **call), expected):
-                    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+                expected = definition.attention_stateful(*(x.double() for x in (q, k, v, *state)), position, **call)
+                got = ops.attention_stateful(q, k, v, *state, position, **call)
+                self.assertTrue(torch.equal(got[3], expected[3]))
+                for a, b in zip(got[:3], expected):
+                    near(self, a, b, dtype, 16, f"{dtype} {call}")
 
     def test_from_the_start_it_is_attention(self):
         for dtype, T in itertools.product(DTYPES, (1, 40, 100)):
@@ -156,17 +158,20 @@ class Values(TestCase):
 
 class Gradients(TestCase):
     def test_of_one_input_alone(self):
-        q, k, v = inputs(1, 9, 9, 2, 4, 4, torch.float64)
-        *state, position = random_state(k, v, 100, [5])
-        for wanted in range(5):
+        for dtype, wanted in itertools.product(UNROUNDED, range(5)):
+            q, k, v = inputs(1, 9, 9, 2, 4, 4, dtype)
+            *state, position = random_state(k, v, 100, [5])
             results = []
-            for function in (ops.attention_stateful, definition.attention_stateful):
-                leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate((q, k, v, *state))]
+            for function, tensors in (
+                (ops.attention_stateful, (q, k, v, *state)),
+                (definition.attention_stateful, [x.double() for x in (q, k, v, *state)]),
+            ):
+                leaves = [x.detach().requires_grad_(i == wanted) for i, x in enumerate(tensors)]
                 output, S, z, _ = function(*leaves, position, horizon=100)
                 (output.square().sum() + S.square().sum() + z.square().sum()).backward()
                 self.assertEqual([x.grad is not None for x in leaves], [i == wanted for i in range(5)])
                 results.append(leaves[wanted].grad)
-            torch.testing.assert_close(*results)
+            near(self, *results, dtype, 64, f"{dtype} {wanted}")
 
     def test_of_one_result_alone(self):
         """A result that leads nowhere has no gradient, and what it holds does not matter."""
