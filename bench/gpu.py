@@ -5,7 +5,8 @@
 LIBRARY is libcosformer_ops.so of a build with COSFORMER_CUDA=ON. Percent of the floor: the time that copying takes that
 the operator must read and write at least (forward q, k, v, o; with backward 12 tensors of that size), at the bandwidth
 of a copy on the same GPU in the same run, over the measured time. Before each is timed, its output and gradients are compared
-with a float64 evaluation of its definition for the first head's last tokens. Times are the best of up to 20 calls.
+with a float64 evaluation of its definition for the first head's last tokens. Times are the best of up to 20 calls. What
+--seconds left no time for is named in FILE's not_run.
 """
 import argparse
 import datetime
@@ -172,7 +173,7 @@ def main():
     began = time.monotonic()
     bandwidth = copy_bandwidth()
     report = {"gpu": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(),
-              "torch": torch.__version__, "copy_gigabytes_per_second": bandwidth / 1e6, "results": []}
+              "torch": torch.__version__, "copy_gigabytes_per_second": bandwidth / 1e6, "results": [], "not_run": []}
     print(f"{report['gpu']}, copying {bandwidth / 1e6:.0f} GB/s")
     peers = {"cosformer": cosformer, "flash softmax": softmax}
     linear, missing = fla()
@@ -183,8 +184,15 @@ def main():
         report["fla"] = f"not measured: {missing}"
         print(f"fla {report['fla']}")
 
+    def save():
+        if given.json:
+            with open(given.json, "w") as file:
+                json.dump(report, file, indent=1)
+                file.write("\n")
+
     def add(result):
         report["results"].append(result)
+        save()
         if "error" in result:
             print(f"{result['name']:14} {result['shape']} failed: {result['error']}")
         elif result["name"] == "step":
@@ -195,28 +203,28 @@ def main():
                   f"forward {result['forward_ms']:.3f} ms {result['forward_percent']:.0f} %, with backward "
                   f"{result['forward_backward_ms']:.3f} ms {result['forward_backward_percent']:.0f} %")
 
-    for causal in (True, False):
-        for B, T, H, K in shapes:
-            inputs = tensors(B, T, H, K, dtype)
-            floor_ms = 4 * B * T * H * K * dtype.itemsize / bandwidth
-            for name, attention in peers.items():
-                if name == "fla linear" and not causal or time.monotonic() - began > given.seconds:
-                    continue
-                if name == "flash softmax" and dtype == torch.float32:
-                    continue
-                add(measure(name, attention, inputs, causal, floor_ms))
+    plan = [(name, shape, causal) for causal in (True, False) for shape in shapes for name in peers]
+    plan = [part for part in plan if part[0] != "fla linear" or part[2]]
+    if dtype == torch.float32:
+        plan = [part for part in plan if part[0] != "flash softmax"]
+    else:
+        plan += [(name, (1, T, 32, 64), True) for T in SOFTMAX_LENGTHS for name in ("cosformer", "flash softmax")]
+    report["not_run"] = [f"{name} {list(shape)} {'causal' if causal else 'full'}" for name, shape, causal in plan]
     for result in step_results(bandwidth, dtype):
         add(result)
-    for T in SOFTMAX_LENGTHS:
-        if time.monotonic() - began > given.seconds or dtype == torch.float32:
+    inputs = last = None
+    for name, shape, causal in plan:
+        if time.monotonic() - began > given.seconds:
             break
-        inputs = tensors(1, T, 32, 64, dtype)
-        for name in ("cosformer", "flash softmax"):
-            add(measure(name, peers[name], inputs, True, 4 * T * 32 * 64 * dtype.itemsize / bandwidth))
-    if given.json:
-        with open(given.json, "w") as file:
-            json.dump(report, file, indent=1)
-            file.write("\n")
+        if shape != last:
+            inputs = None  # makes room
+            inputs, last = tensors(*shape, dtype), shape
+        floor_ms = 4 * math.prod(shape) * dtype.itemsize / bandwidth
+        del report["not_run"][0]
+        add(measure(name, peers[name], inputs, causal, floor_ms))
+    for what in report["not_run"]:
+        print(f"{what}: not run, no time left")
+    save()
 
 
 if __name__ == "__main__":

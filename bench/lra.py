@@ -250,7 +250,8 @@ def main():
     setting = Setting(options.device, dtype, on_gpu and not options.no_graph)
     machine = torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} threads"
     report = {"device": machine, "date": datetime.date.today().isoformat(), "torch": torch.__version__,
-              "dtype": str(dtype).split(".")[1], "batch": options.batch, "graph": setting.graph, "checks": [], "results": []}
+              "dtype": str(dtype).split(".")[1], "batch": options.batch, "graph": setting.graph, "checks": [], "results": [],
+              "not_run": []}
     print(f"LRA Text, batch {options.batch}, {report['dtype']}, {machine}, PyTorch {torch.__version__}, "
           f"{'replayed steps' if setting.graph else 'without graphs'}")
     shortest = min(options.lengths)
@@ -264,7 +265,8 @@ def main():
     for length in options.lengths:
         for name in ATTENTIONS:
             if time.monotonic() - began > options.seconds:
-                break
+                report["not_run"].append(f"{name}, {length} bytes")
+                continue
             result = measure(name, length, options, setting)
             report["results"].append(result)
             cells = [result.get(key) for key in ("training_steps_a_second", "inference_steps_a_second")]
