@@ -1,6 +1,7 @@
 #include "kernels/attention_case.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -103,7 +104,8 @@ std::string Case::describe() const {
       << (options.feature_map == FeatureMap::relu ? ", relu" : ", identity")
       << (options.normalize ? "" : ", not normalised") << ", eps " << options.eps << ", layout "
       << static_cast<int>(layout) << ", padding " << static_cast<int>(padding) << (states ? ", states" : "")
-      << (decay ? ", decay" : "") << ", position " << position << (ties ? ", ties" : "") << ", seed " << seed
+      << (decay ? ", decay" : "") << ", position " << position << ", values " << static_cast<int>(values)
+      << ", seed " << seed
       << "}";
   return out.str();
 }
@@ -159,6 +161,56 @@ void poison_padding(Tensor<T>& tensor, const TestRows& rows, int64_t heads, int6
   }
 }
 
+/// Draws numbers of a kind. An own map from bits: the standard's distributions differ between libraries.
+class Numbers {
+ public:
+  Numbers(Values kind, int exponent, std::mt19937_64& engine)
+      : kind_(kind), exponent_(exponent), engine_(engine) {}
+
+  bool extreme() const { return kind_ != Values::uniform && kind_ != Values::ties; }
+
+  void begin_tensor() {
+    if (kind_ != Values::denormals) return;
+    denormal_one_in_ = 1 + below(3);
+    normal_exponent_ = below(2) == 0 ? 0 : exponent_;
+  }
+  float not_negative() { return kind_ == Values::ties ? static_cast<float>(below(3)) : size(); }
+  float of_any_sign() {
+    if (kind_ == Values::ties) return not_negative() - 1;
+    if (kind_ == Values::uniform) return 2 * size() - 1;
+    return below(2) == 0 ? size() : -size();
+  }
+
+ private:
+  int below(int n) { return static_cast<int>(engine_() % static_cast<uint64_t>(n)); }
+  float fraction() { return static_cast<float>(static_cast<double>(engine_() >> 40) / (1 << 24)); }
+  float size() {
+    constexpr int kLeast = -126, kFraction = 23;  // of a float's exponent; bits below it
+    if (kind_ == Values::denormals) {
+      const bool denormal = below(denormal_one_in_) == 0;
+      return std::ldexp(fraction(), denormal ? kLeast - below(kFraction) : normal_exponent_);
+    }
+    if (kind_ == Values::large) return std::ldexp(fraction(), exponent_);
+    if (kind_ == Values::mixed) {
+      return below(16) == 0 ? 0 : std::ldexp(1 - fraction() / 2, below(2 * exponent_ + 1) - exponent_);
+    }
+    return fraction();
+  }
+
+  Values kind_;
+  int exponent_;  ///< of the largest
+  std::mt19937_64& engine_;
+  int denormal_one_in_ = 1, normal_exponent_ = 0;
+};
+
+/// Of numbers whose products of three, summed over all tokens, heads of a group and columns, and over the
+/// terms that the kernels add to them, are finite floats.
+int largest_exponent(const AttentionShape& s) {
+  constexpr int kFinite = 127, kRoom = 5;
+  const int64_t terms = (std::max(s.Tq, s.Tk) + 1) * (s.G > 0 ? s.H / s.G : 1) * (std::max(s.K, s.V) + 1);
+  return (kFinite - kRoom - static_cast<int>(std::bit_width(static_cast<uint64_t>(terms)))) / 3;
+}
+
 }  // namespace
 
 template <class T>
@@ -169,24 +221,27 @@ Inputs<T>::Inputs(const Case& c, bool rounded_to_bfloat16) : shape(c.shape) {
   shape.Tq = query_rows.T;
   shape.Tk = key_rows.T;
   const int64_t B = query_rows.cu_seqlens.empty() ? shape.B : 1;
-  // Own map from bits to numbers: the standard's distributions differ between libraries.
-  const auto uniform = [&] {
-    if (c.ties) return static_cast<float>(engine() % 3);
-    return static_cast<float>(static_cast<double>(engine() >> 40) / (1 << 24));
-  };
+  Numbers numbers(c.values, largest_exponent(shape), engine);
   const auto stored = [&](float x) { return rounded_to_bfloat16 ? static_cast<float>(bfloat16(x)) : x; };
-  const auto signed_uniform = [&] { return stored(c.ties ? uniform() - 1 : 2 * uniform() - 1); };
+  const auto of_any_sign = [&] { return stored(numbers.of_any_sign()); };
   const auto feature = [&] {
-    return c.options.feature_map == FeatureMap::relu ? signed_uniform() : stored(uniform());
+    return c.options.feature_map == FeatureMap::relu ? of_any_sign() : stored(numbers.not_negative());
   };
+  // Divided by max(den, eps) it is no larger than the other numbers.
+  const bool grows = numbers.extreme() && c.options.normalize && c.options.eps < 1;
+  const float smaller = grows ? 0x1p-20F : 1.0F;
   query = Tensor<T>(B, shape.Tq, shape.H, shape.K, c.layout);
   key = Tensor<T>(B, shape.Tk, shape.G, shape.K, c.layout);
   value = Tensor<T>(B, shape.Tk, shape.G, shape.V, c.layout);
   d_output = Tensor<T>(B, shape.Tq, shape.H, shape.V, c.layout);
-  query.fill(feature);
-  key.fill(feature);
-  value.fill(signed_uniform);
-  d_output.fill(signed_uniform);
+  const auto fill = [&](auto& tensor, const auto& make) {
+    numbers.begin_tensor();
+    tensor.fill(make);
+  };
+  fill(query, feature);
+  fill(key, feature);
+  fill(value, of_any_sign);
+  fill(d_output, [&] { return stored(of_any_sign() * smaller); });
   poison_padding(query, query_rows, shape.H, shape.K);
   poison_padding(key, key_rows, shape.G, shape.K);
   poison_padding(value, key_rows, shape.G, shape.V);
@@ -195,14 +250,19 @@ Inputs<T>::Inputs(const Case& c, bool rounded_to_bfloat16) : shape(c.shape) {
   if (!c.states) return;
   for (int64_t b = 0; b < shape.B; ++b) position.push_back(c.position + b);
   const auto z_size = static_cast<size_t>(shape.B * shape.G * c.options.states() * shape.K);
-  const auto draw = [&](auto& numbers, size_t size, const auto& make) {
-    for (size_t i = 0; i < size; ++i) numbers.push_back(static_cast<State<T>>(make()));
+  const auto draw = [&](auto& state, size_t size, const auto& make) {
+    numbers.begin_tensor();
+    for (size_t i = 0; i < size; ++i) state.push_back(static_cast<State<T>>(make()));
   };
-  // A state as some earlier tokens would leave it where all angles are small: non-negative z.
-  draw(z, z_size, uniform);
-  draw(S, z_size * static_cast<size_t>(shape.V), signed_uniform);
-  draw(dz_out, z_size, signed_uniform);
-  draw(dS_out, z_size * static_cast<size_t>(shape.V), signed_uniform);
+  // A state as some earlier tokens would leave it where all angles are small: non-negative z, and S no more
+  // than a value times it.
+  draw(z, z_size, [&] { return numbers.not_negative(); });
+  draw(S, z_size * static_cast<size_t>(shape.V), [&] {
+    const float weight = numbers.extreme() ? static_cast<float>(z[S.size() / static_cast<size_t>(shape.V)]) : 1;
+    return of_any_sign() * weight;
+  });
+  draw(dz_out, z_size, of_any_sign);
+  draw(dS_out, z_size * static_cast<size_t>(shape.V), of_any_sign);
 }
 template struct Inputs<float>;
 template struct Inputs<double>;
@@ -347,8 +407,8 @@ Units units(const std::vector<double>& actual, const std::vector<double>& expect
   Units worst;
   for (size_t i = 0; i < actual.size(); ++i) {
     const double a = actual[i], b = expected[i];
-    double of_element = std::abs(a - b) / (kEpsilon * std::max(scale[i], 1e-30));
-    if (std::isnan(a) && std::isnan(b)) of_element = 0;
+    double of_element = std::abs(a - b) / (kEpsilon * scale[i]);
+    if (a == b || (std::isnan(a) && std::isnan(b))) of_element = 0;
     if (std::isnan(of_element)) of_element = std::numeric_limits<double>::infinity();
     if (of_element > worst.most) worst = {of_element, i};
   }
@@ -360,25 +420,33 @@ Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16) {
   Allowance allowance;
   if (form == Form::recurrent && c.decay) allowance.few += static_cast<double>(c.shape.Tk) / 2;
   if (bfloat16) allowance.stored = kHalfUnit;
-  if (bfloat16 && isa >= Isa::avx512_bf16) allowance.products = 3 * kHalfUnit;
+  if (bfloat16 && isa >= Isa::avx512_bf16) {
+    allowance.products = 3 * kHalfUnit;
+    allowance.flushed = static_cast<double>(c.options.states());
+  }
   return allowance;
 }
 
-std::string find_error(const Results& actual, const Results& expected, const Results& scale,
+std::string find_error(const Results& actual, const Results& expected, const Scale& scale,
                        const Results& plain, const Allowance& allowance) {
   constexpr double kTimesPlain = 1.25;
   for (const auto& [name, member] : result_members()) {
     const std::string result = name;
-    const auto &a = actual.*member, &e = expected.*member, &s = scale.*member;
+    const auto &a = actual.*member, &e = expected.*member, &lost = scale.lost.*member;
+    std::vector<double> s = scale.terms.*member;
+    for (size_t i = 0; i < s.size(); ++i) s[i] += lost[i];
     const double allowed = std::max(allowance.few, kTimesPlain * units(plain.*member, e, s).most);
     const bool is_stored = result == "output" || result.starts_with("d_");
     // Gradients that contain delta see the output as it was stored.
     const bool has_delta = result == "d_query" || result == "d_key" || result == "dz";
     const bool has_products = result != "denominator" && result != "z";
+    const bool has_scores = has_products || result == "denominator";
     std::vector<double> bound = s;
     for (size_t i = 0; i < s.size(); ++i) {
-      const double size = allowance.stored * ((is_stored ? std::abs(e[i]) : 0) + (has_delta ? s[i] : 0)) +
-                          allowance.products * (has_products ? s[i] : 0);
+      const double stored = is_stored ? std::max(std::abs(e[i]), kLeastNormal) : 0;
+      const double size = allowance.stored * (stored + (has_delta ? s[i] : 0)) +
+                          (has_products ? allowance.products * s[i] : 0) +
+                          (has_scores ? allowance.flushed * lost[i] : 0);
       bound[i] += size / (kEpsilon * allowed);
     }
     const Units worst = units(a, e, bound);

@@ -67,6 +67,15 @@ class Tensor {
 /// Where padding lies in a batch.
 enum class Padding { none, left, right, holes, packed };
 
+/// What numbers the inputs are.
+enum class Values {
+  uniform,    ///< of (-1, 1)
+  ties,       ///< small integers: zeros, dead rows, equal values
+  denormals,  ///< many, in some tensors all, below the least normal float; the others to 1 or as `large`
+  large,      ///< as large as leaves every product and sum of the call finite in float32
+  mixed,      ///< as large as that, as small as its reciprocal, all between, and zeros
+};
+
 /// Inputs of one attention call, forward and backward.
 struct Case {
   AttentionShape shape{.B = 1, .Tq = 8, .Tk = 8, .H = 1, .G = 1, .K = 4, .V = 4};
@@ -76,7 +85,7 @@ struct Case {
   bool states = false;  ///< starts from a state, wants the last one, and has a gradient for it
   bool decay = false;
   int64_t position = 0;  ///< of the first token of sequence 0; b later in sequence b
-  bool ties = false;     ///< inputs are small integers: zeros, dead rows, equal values
+  Values values = Values::uniform;
   uint64_t seed = 1;
 
   std::string describe() const;
@@ -130,10 +139,17 @@ inline constexpr double kEpsilon = 1.1920928955078125e-7;  // of float
 /// The results by name, for loops over all of them.
 std::vector<std::pair<const char*, std::vector<double> Results::*>> result_members();
 
-/// What each result's rounding errors are measured against: the sum of the absolute values of all terms that
-/// make it, weights without their cosine (whose two halves cancel), denominators with their amplification
-/// (docs/numerics.md).
-Results rounding_scale(const Case& c, const Inputs<double>& inputs, const Results& exact);
+inline constexpr double kLeastNormal = 0x1p-126;  // of float and of bfloat16
+
+/// What each result's rounding errors are measured against (docs/numerics.md).
+struct Scale {
+  /// The sum of the absolute values of all terms that make a result, weights without their cosine (whose two
+  /// halves cancel), denominators with their amplification.
+  Results terms;
+  /// What is missing where each number on the way is too small by kLeastNormal.
+  Results lost;
+};
+Scale rounding_scale(const Case& c, const Inputs<double>& inputs, const Results& exact);
 
 /// The largest error of a result in units of epsilon times its scale, and where; what is not a number on one
 /// side alone counts as infinite.
@@ -150,6 +166,7 @@ struct Allowance {
   double few = 8;       ///< units of epsilon times scale, where even the plain evaluation errs by less
   double stored = 0;    ///< rounding of a stored result, relative to it
   double products = 0;  ///< roundings of the matrices that are multiplied, relative to the scale
+  double flushed = 0;   ///< of numbers below the least normal one, which products take for 0
 };
 /// What the kernels of a set may do with inputs of a type: bfloat16 is rounded where it is stored, and by
 /// kernels that multiply bfloat16 in three matrices on the way to a result. The recurrence multiplies by a
@@ -157,7 +174,7 @@ struct Allowance {
 Allowance allowance(const Case& c, Form form, Isa isa, bool bfloat16);
 
 /// Empty, or a line that says which result of `actual` is further from `expected` than allowed.
-std::string find_error(const Results& actual, const Results& expected, const Results& scale,
+std::string find_error(const Results& actual, const Results& expected, const Scale& scale,
                        const Results& plain, const Allowance& allowance);
 /// Empty, or a line that says where bits differ.
 std::string find_difference(const Results& actual, const Results& expected);

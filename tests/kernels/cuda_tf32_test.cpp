@@ -58,8 +58,8 @@ TEST(Tf32, IsUsedWhereItIsAskedForAlone) {
   const Case c = case_of(64, 64, true, Padding::right);
   const Inputs<double> exact(c, false);
   const Inputs<float> inputs(c, false);
-  const Results expected = run_reference(c, exact), scale = rounding_scale(c, exact, expected),
-                plain = run_plain(c, inputs);
+  const Results expected = run_reference(c, exact), plain = run_plain(c, inputs);
+  const Scale scale = rounding_scale(c, exact, expected);
   EXPECT_EQ(find_error(run_float32(c, inputs, false), expected, scale, plain, Allowance{}), "");
   EXPECT_NE(find_error(run_float32(c, inputs, true), expected, scale, plain, Allowance{}), "");
 }

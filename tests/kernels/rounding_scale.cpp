@@ -23,12 +23,13 @@ double size_of(double x) {
   return std::isnan(x) ? 0 : std::abs(x);
 }
 
-/// |values|, with one more column after each row of `width`.
-Flat widened(const std::vector<double>& values, int64_t width, const std::vector<double>& column) {
+/// |values| + raise, with one more column after each row of `width`.
+Flat widened(const std::vector<double>& values, int64_t width, const std::vector<double>& column,
+             double raise) {
   Flat flat;
   for (size_t row = 0; row < column.size(); ++row) {
     for (int64_t c = 0; c < width; ++c) {
-      flat.data.push_back(size_of(values[row * static_cast<size_t>(width) + static_cast<size_t>(c)]));
+      flat.data.push_back(size_of(values[row * static_cast<size_t>(width) + static_cast<size_t>(c)]) + raise);
     }
     flat.data.push_back(column[row]);
   }
@@ -52,8 +53,8 @@ std::vector<double> last_column(const std::vector<double>& values, int64_t width
 }
 
 /// A state's cosine and sine halves may both count: [B, G, N, K, V] becomes [B, G, K, V].
-std::vector<double> halves_added(const std::vector<double>& state, int64_t N, int64_t rest) {
-  std::vector<double> out(state.size() / static_cast<size_t>(N));
+std::vector<double> halves_added(const std::vector<double>& state, int64_t N, int64_t rest, double raise) {
+  std::vector<double> out(state.size() / static_cast<size_t>(N), raise);
   for (size_t i = 0; i < state.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
     out[static_cast<size_t>(at / (N * rest) * rest + at % rest)] += size_of(state[i]);
@@ -72,9 +73,10 @@ std::vector<double> halves_repeated(const std::vector<double>& state, int64_t N,
   return out;
 }
 
-}  // namespace
-
-Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& exact) {
+/// The sum of the absolute values of all terms, and of what there is more of them where every factor, also
+/// each that a kernel makes on the way, is larger by `raise`. A factor that is made of several brings a term
+/// for each of them, so nothing is faded then: the factor that fades is raised too.
+Results sum_of_terms(const Case& c, const Inputs<double>& in, const Results& exact, double raise) {
   // The extra column of v is 1, so that of the numerator is the denominator, and its gradient delta.
   const AttentionShape& s = in.shape;
   AttentionShape wide = s;
@@ -85,19 +87,20 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
   options.feature_map = FeatureMap::identity;
   const auto phi = [&](const Tensor<double>& tensor) {
     Flat flat{tensor.values()};
-    for (double& x : flat.data) x = c.options.feature_map == FeatureMap::relu ? std::max(0.0, x) : size_of(x);
+    for (double& x : flat.data)
+      x = raise + (c.options.feature_map == FeatureMap::relu ? std::max(0.0, x) : size_of(x));
     return flat;
   };
   const int64_t B = in.query_rows.cu_seqlens.empty() ? s.B : 1, N = c.options.states();
   const Flat query = phi(in.query), key = phi(in.key);
   const std::vector<double> ones(static_cast<size_t>(B * s.Tk * s.G), 1.0);
-  const Flat value = widened(in.value.values(), s.V, ones);
+  const Flat value = widened(in.value.values(), s.V, ones, raise);
   Flat numerator{std::vector<double>(static_cast<size_t>(B * s.Tq * s.H * wide.V))};
   AttentionForward<double> f{.shape = wide,
                              .options = options,
                              .query_rows = in.query_rows.rows(),
                              .key_rows = in.key_rows.rows(),
-                             .decay = in.decay.empty() ? nullptr : in.decay.data(),
+                             .decay = in.decay.empty() || raise > 0 ? nullptr : in.decay.data(),
                              .query = query.view(s.Tq, s.H, s.K),
                              .key = key.view(s.Tk, s.G, s.K),
                              .value = value.view(s.Tk, s.G, wide.V),
@@ -107,8 +110,9 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
     v.push_back(0);
     return v;
   };
-  const std::vector<double> z = halves_added(in.z, N, s.K), S_flat = halves_added(in.S, N, s.K * s.V);
-  const std::vector<double> S = padded(widened(S_flat, s.V, z).data),
+  const std::vector<double> z = halves_added(in.z, N, s.K, raise),
+                            S_flat = halves_added(in.S, N, s.K * s.V, raise);
+  const std::vector<double> S = padded(widened(S_flat, s.V, z, 0).data),
                             no_z = padded(std::vector<double>(z.size()));
   std::vector<double> S_out(S.size()), z_out(no_z.size());
   if (c.states) {
@@ -138,8 +142,8 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
     for (int64_t v = 0; v < s.V; ++v) {
       const size_t at = row * static_cast<size_t>(s.V) + static_cast<size_t>(v);
       const double out = numerator.data[row * static_cast<size_t>(wide.V) + static_cast<size_t>(v)] / clamp +
-                         std::abs(exact.output[at]) * amplify;
-      const double g = size_of(d_output[at]) / clamp * amplify;
+                         std::abs(exact.output[at]) * amplify + raise;
+      const double g = size_of(d_output[at]) / clamp * amplify + raise;
       scale.output.push_back(out);
       gradient.push_back(g);
       delta += g * (out + std::abs(exact.output[at]));
@@ -151,9 +155,9 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
   Flat d_query{std::vector<double>(static_cast<size_t>(B * s.Tq * s.H * s.K))};
   Flat d_key{std::vector<double>(static_cast<size_t>(B * s.Tk * s.G * s.K))};
   Flat d_value{std::vector<double>(static_cast<size_t>(B * s.Tk * s.G * wide.V))};
-  const std::vector<double> dz_out = halves_added(in.dz_out, N, s.K),
-                            dS_flat = halves_added(in.dS_out, N, s.K * s.V);
-  const std::vector<double> dS_out = padded(widened(dS_flat, s.V, dz_out).data);
+  const std::vector<double> dz_out = halves_added(in.dz_out, N, s.K, raise),
+                            dS_flat = halves_added(in.dS_out, N, s.K * s.V, raise);
+  const std::vector<double> dS_out = padded(widened(dS_flat, s.V, dz_out, 0).data);
   std::vector<double> dS(dS_out.size()), dz(no_z.size());
   AttentionBackward<double> b{.shape = wide,
                               .options = options,
@@ -186,6 +190,16 @@ Results rounding_scale(const Case& c, const Inputs<double>& in, const Results& e
     dS.pop_back();
     scale.dS = halves_repeated(without_last_column(dS, s.V), N, s.K * s.V);
     scale.dz = halves_repeated(last_column(dS, s.V), N, s.K);
+  }
+  return scale;
+}
+
+}  // namespace
+
+Scale rounding_scale(const Case& c, const Inputs<double>& in, const Results& exact) {
+  Scale scale{sum_of_terms(c, in, exact, 0), sum_of_terms(c, in, exact, 1)};
+  for (const auto& [name, member] : result_members()) {
+    for (double& x : scale.lost.*member) x *= kLeastNormal;
   }
   return scale;
 }

@@ -13,7 +13,7 @@ void compare_all_forms(const Case& c) {
   const Inputs<float> rounded(c, true);
   const Inputs<bfloat16> stored(c, true);
   const Results expected = run_reference(c, exact);
-  const Results scale = rounding_scale(c, exact, expected);
+  const Scale scale = rounding_scale(c, exact, expected);
   const Results plain = run_plain(c, rounded);
   for (const Isa isa : under_test::isas()) {
     for (const Form form :
@@ -136,7 +136,7 @@ TEST(Sweep, ZerosAndDeadRowsEqualReference) {
     Case c;
     c.shape = {.B = 2, .Tq = 70, .Tk = 70, .H = 2, .G = 2, .K = 3, .V = 4};
     c.options = {.horizon = 70, .causal = causal};
-    c.ties = true;
+    c.values = Values::ties;
     compare_all_forms(c);
   }
 }
