@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace cosformer {
 namespace {
@@ -28,6 +29,23 @@ void check_sizes(const Checked& call) {
   if (!call.query_rows) return;
   require(s.G == 0 ? s.H == 0 : s.H % s.G == 0,
           "H must be a multiple of G = " + std::to_string(s.G) + ", got H = " + std::to_string(s.H));
+}
+
+/// Before decays, masks and positions are read: none belongs to a tensor that cannot be counted.
+void check_counts(const Checked& call) {
+  const auto& s = call.shape;
+  if (call.query_rows) {
+    check_countable({memory("query", nullptr, {call.query_rows->cu_seqlens ? 1 : s.B, s.Tq, s.H, s.K})});
+  }
+  if (call.key_rows) {
+    const int64_t B = call.key_rows->cu_seqlens ? 1 : s.B;
+    check_countable(
+        {memory("key", nullptr, {B, s.Tk, s.G, s.K}), memory("value", nullptr, {B, s.Tk, s.G, s.V})});
+  }
+  for (const auto& [name, size] :
+       {std::pair{"B", s.B}, {"Tq", s.Tq}, {"Tk", s.Tk}, {"H", s.H}, {"G", s.G}, {"K", s.K}, {"V", s.V}}) {
+    require(size <= kMostElements, std::string(name) + " must be < 2^60, got " + std::to_string(size));
+  }
 }
 
 void check_options(const AttentionOptions& options) {
@@ -140,6 +158,7 @@ void check_positions(const Checked& call) {
 
 void check(const Checked& call) {
   check_sizes(call);
+  check_counts(call);
   check_options(call.options);
   check_decay(call);
   const auto& s = call.shape;

@@ -7,10 +7,6 @@
 namespace cosformer {
 namespace {
 
-constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
-/// Elements of up to 8 bytes must be countable in bytes too.
-constexpr int64_t kMostElements = kLargest / 8;
-
 [[noreturn]] void fail(const Memory& m, const std::string& what) {
   throw ShapeError(std::string("attention: ") + m.name + ' ' + what);
 }
@@ -53,6 +49,10 @@ void check_strides(const Memory& m) {
 }
 
 }  // namespace
+
+void check_countable(std::initializer_list<Memory> tensors) {
+  for (const Memory& m : tensors) count_elements(m);
+}
 
 void check(std::initializer_list<Memory> tensors) {
   for (const Memory& m : tensors) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <limits>
 #include <string>
 
 #include "cosformer/attention.h"
@@ -8,6 +9,9 @@
 /// Whether the memory that arguments describe can be what it should: there, countable, and for results
 /// distinct.
 namespace cosformer {
+
+/// Of any tensor: elements of up to 8 bytes must be countable in bytes too.
+inline constexpr int64_t kMostElements = std::numeric_limits<int64_t>::max() / 8;
 
 /// A tensor of a call: its sizes and strides in elements, the last of which is contiguous.
 struct Memory {
@@ -31,6 +35,9 @@ inline Memory optional(Memory m) {
 /// reaches further
 ///         than an int64_t counts, or is a result in which two elements share a place
 void check(std::initializer_list<Memory> tensors);
+
+/// @throws ShapeError naming the first tensor that has more elements than an int64_t counts
+void check_countable(std::initializer_list<Memory> tensors);
 
 /// [B, T, heads, width], or packed [T, heads, width].
 template <class T>

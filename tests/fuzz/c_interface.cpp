@@ -54,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!random.has_memory()) return 0;
   const cosformer_status status = run(context, random, function);
   require(status == COSFORMER_OK || status == COSFORMER_BAD_ARGUMENT, "an unexpected status");
+  require(status == COSFORMER_BAD_ARGUMENT || !random.must_be_refused(), "sizes that must be refused");
   if (status == COSFORMER_OK) {
     require(*cosformer_message(context) == '\0', "a message without an error");
   } else {

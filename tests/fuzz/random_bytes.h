@@ -23,9 +23,9 @@ class RandomBytes {
   /// Numbers at which arithmetic goes wrong.
   int64_t extreme() {
     constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-    constexpr std::array<int64_t, 10> kExtremes = {
-        kMost,     -kMost - 1, kMost - 1,        kMost / 2,     kMost / 4 + 1,
-        kMost / 8, -1,         int64_t{1} << 32, -(kMost / 16), int64_t{1} << 40};
+    constexpr std::array<int64_t, 11> kExtremes = {
+        kMost,         -kMost - 1, kMost - 1,        kMost / 2,     kMost / 4 + 1,   kMost / 8,
+        kMost / 8 + 1, -1,         int64_t{1} << 32, -(kMost / 16), int64_t{1} << 40};
     return kExtremes[static_cast<std::size_t>(below(kExtremes.size()))];
   }
 

@@ -3,12 +3,27 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 namespace cosformer::test {
 namespace {
 
 constexpr int64_t kMostBytes = 1 << 20;
 constexpr unsigned char kPoison = 0xA5;
+constexpr int64_t kMostSize = 64;
+constexpr Wide kMany = Wide{1} << 64;  // more than can be counted; its products with a size are Wide
+
+/// The product of sizes, kMany where it is more; 0 where one is not above 0.
+Wide count(std::initializer_list<int64_t> sizes) {
+  if (std::min(sizes) <= 0) return 0;
+  Wide product = 1;
+  for (const int64_t size : sizes) product = std::min(product * size, kMany);
+  return product;
+}
+
+bool countable(Wide elements) {
+  return elements <= std::numeric_limits<int64_t>::max() / 8;
+}
 
 int64_t element_size(int32_t dtype) {
   return dtype == COSFORMER_BFLOAT16 ? 2 : dtype == COSFORMER_FLOAT64 ? 8 : 4;
@@ -48,19 +63,19 @@ RandomCall::RandomCall(RandomBytes& bytes) {
   call_.d_value = tensor(bytes, Tk, G, V, packed_keys, Role::result);
 
   const int64_t state = call_.dtype == COSFORMER_FLOAT64 ? 8 : 4;
-  const auto count = [](auto... sizes) { return (Wide{1} * ... * std::max<int64_t>(sizes, 0)); };
-  const Wide z = count(B, G, call_.horizon != 0 ? 2 : 1, K);
-  call_.denominator = array(bytes, count(packed_queries ? 1 : B, Tq, H), state, Role::result);
+  const int64_t N = call_.horizon != 0 ? 2 : 1;
+  const Wide S = count({B, G, N, K, V}), z = count({B, G, N, K});
+  call_.denominator = array(bytes, count({packed_queries ? 1 : B, Tq, H}), state, Role::result);
   if (!bytes.one_in(2)) {
-    call_.S = array(bytes, count(V) * z, state, Role::input);
+    call_.S = array(bytes, S, state, Role::input);
     call_.z = array(bytes, z, state, Role::input);
   }
   if (!bytes.one_in(2)) {
-    call_.S_out = array(bytes, count(V) * z, state, Role::result);
+    call_.S_out = array(bytes, S, state, Role::result);
     call_.z_out = array(bytes, z, state, Role::result);
-    call_.dS_out = array(bytes, count(V) * z, state, Role::input);
+    call_.dS_out = array(bytes, S, state, Role::input);
     call_.dz_out = array(bytes, z, state, Role::input);
-    call_.dS = array(bytes, count(V) * z, state, Role::result);
+    call_.dS = array(bytes, S, state, Role::result);
     call_.dz = array(bytes, z, state, Role::result);
   }
 
@@ -72,8 +87,8 @@ RandomCall::RandomCall(RandomBytes& bytes) {
   std::copy_n(position_.get(), positions_, position_before_.get());
   if (bytes.one_in(2)) call_.position = position_.get();
   if (bytes.one_in(3)) {
-    auto* decay = static_cast<float*>(array(bytes, count(G), 4, Role::input));
-    for (int64_t g = 0; decay && has_memory_ && g < G; ++g) {
+    auto* decay = static_cast<float*>(array(bytes, count({G}), 4, Role::input));
+    for (int64_t g = 0; decay && has_memory_ && !must_be_refused_ && g < G; ++g) {
       decay[g] = bytes.one_in(32) ? -1.0F : static_cast<float>(bytes.byte()) / 256;
     }
     call_.decay = decay;
@@ -90,9 +105,12 @@ void RandomCall::draw_sizes(RandomBytes& bytes) {
                                         : call_.G;
   call_.K = draw_size(bytes, 33);
   call_.V = draw_size(bytes, 33);
-  for (const int64_t size : {call_.B, call_.Tq, call_.Tk, call_.H, call_.G, call_.K, call_.V}) {
-    if (size > 64) has_memory_ = false;
-  }
+  const auto [least, most] = std::minmax({call_.B, call_.Tq, call_.Tk, call_.H, call_.G, call_.K, call_.V});
+  // Every function takes queries or keys; packed, the number of sequences is none of their sizes.
+  must_be_refused_ = least < 0 || !countable(most) ||
+                     (call_.B > 0 && !countable(count({call_.Tq, call_.H, call_.K})) &&
+                      !countable(count({call_.Tk, call_.G, call_.K})));
+  if (most > kMostSize && !must_be_refused_) has_memory_ = false;
 }
 
 void RandomCall::draw_rows(RandomBytes& bytes, cosformer_rows& rows, int64_t T) {
@@ -102,16 +120,16 @@ void RandomCall::draw_rows(RandomBytes& bytes, cosformer_rows& rows, int64_t T) 
   if (bytes.one_in(3)) {
     rows.padding_batch_stride = T;
     rows.padding_time_stride = 1;
-    auto* padding = reinterpret_cast<bool*>(memory(B * T, Role::input));
-    for (int64_t i = 0; i < B * T; ++i) padding[i] = bytes.one_in(3);
+    auto* padding = reinterpret_cast<bool*>(memory(count({B, T}), Role::input));
+    for (int64_t i = 0; !must_be_refused_ && i < B * T; ++i) padding[i] = bytes.one_in(3);
     rows.padding = padding;
   }
   if (bytes.one_in(4)) {
-    auto* cu = reinterpret_cast<int64_t*>(memory((B + 1) * 8, Role::input));
-    for (int64_t b = 0; b <= B; ++b) {
+    auto* cu = reinterpret_cast<int64_t*>(memory((Wide{B} + 1) * 8, Role::input));
+    for (int64_t b = 0; !must_be_refused_ && b <= B; ++b) {
       cu[b] = b == 0 ? 0 : b == B ? T : std::min(T, cu[b - 1] + bytes.below(16));
     }
-    if (bytes.one_in(16)) cu[bytes.below(B + 1)] = bytes.extreme();
+    if (!must_be_refused_ && bytes.one_in(16)) cu[bytes.below(B + 1)] = bytes.extreme();
     rows.cu_seqlens = cu;
   }
 }
@@ -142,11 +160,11 @@ cosformer_tensor RandomCall::tensor(RandomBytes& bytes, int64_t T, int64_t heads
   const std::array sizes{B, T, heads}, strides{packed ? 0 : t.batch_stride, t.time_stride, t.head_stride};
   for (std::size_t d = 0; d < sizes.size(); ++d) {
     const Wide reach = static_cast<Wide>(strides[d]) * (static_cast<Wide>(sizes[d]) - 1);
-    (reach < 0 ? low : high) += reach;
+    (reach < 0 ? low : high) += std::clamp(reach, -kMany, kMany);
   }
   const int64_t element = element_size(call_.dtype);
   // A tensor that reaches too far to be counted must be refused before it is touched.
-  if (nothing || high - low > std::numeric_limits<int64_t>::max() / 8) {
+  if (nothing || must_be_refused_ || !countable(high - low)) {
     t.data = memory(0, role);
     return t;
   }
@@ -162,8 +180,8 @@ void* RandomCall::array(RandomBytes& bytes, Wide elements, int64_t element, Role
 
 unsigned char* RandomCall::memory(Wide bytes, Role role) {
   if (bytes < 0) bytes = 0;
-  if (bytes > kMostBytes) {
-    has_memory_ = false;
+  if (bytes > kMostBytes || must_be_refused_) {
+    has_memory_ = must_be_refused_;
     bytes = 0;
   }
   const auto size = static_cast<std::size_t>(bytes);

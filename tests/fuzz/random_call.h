@@ -17,8 +17,11 @@ class RandomCall {
  public:
   explicit RandomCall(RandomBytes& bytes);
 
-  /// False where the elements are more than this has memory for: not a call to make.
+  /// False where the elements are more than this has memory or time for, although they can be counted: not a
+  /// call to make.
   bool has_memory() const { return has_memory_; }
+  /// Whether its sizes are none or cannot be counted. Then its memory is not there: nothing may be read.
+  bool must_be_refused() const { return must_be_refused_; }
   /// Whether results are as they were before the call.
   bool untouched() const;
 
@@ -43,7 +46,7 @@ class RandomCall {
   std::vector<Result> results_;
   std::unique_ptr<int64_t[]> position_, position_before_;
   int64_t positions_ = 0;
-  bool has_memory_ = true;
+  bool has_memory_ = true, must_be_refused_ = false;
 };
 
 }  // namespace cosformer::test
