@@ -163,7 +163,7 @@ COSFORMER_INLINE void dot_update_tile(float* state, const StateCopies& copies, c
   Vec acc[kTileRows][N][V] = {};
   float* rows = state + k0 * N * V * W;
   const Pair *u0 = u[0], *u1 = u[1], *factors = y + k0;
-  for (int64_t j = 0; j < pairs; ++j, factors += ld_y, u0 += ld_u, u1 += ld_u) {
+  for (int64_t j = 0; j < pairs; ++j, factors += ld_y, u0 += ld_u, u1 += N == 2 ? ld_u : 0) {
     ahead.line(j);
     Halves value[N][V];
 #pragma GCC unroll 2

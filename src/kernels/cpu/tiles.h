@@ -160,7 +160,7 @@ COSFORMER_INLINE void update_tile(float* state, const float* y, int64_t ld_y, co
   const float* u0 = u[0];
   const float* u1 = u[1];
   const float* factors = y + k0;
-  for (int64_t j = 0; j < keys; ++j, factors += ld_y, u0 += ld_u, u1 += ld_u) {
+  for (int64_t j = 0; j < keys; ++j, factors += ld_y, u0 += ld_u, u1 += N == 2 ? ld_u : 0) {
     ahead.line(j);
     Vec factor[kTileRows];
 #pragma GCC unroll 8
