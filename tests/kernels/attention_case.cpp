@@ -105,8 +105,7 @@ std::string Case::describe() const {
       << (options.normalize ? "" : ", not normalised") << ", eps " << options.eps << ", layout "
       << static_cast<int>(layout) << ", padding " << static_cast<int>(padding) << (states ? ", states" : "")
       << (decay ? ", decay" : "") << ", position " << position << ", values " << static_cast<int>(values)
-      << ", seed " << seed
-      << "}";
+      << ", seed " << seed << "}";
   return out.str();
 }
 
@@ -258,7 +257,8 @@ Inputs<T>::Inputs(const Case& c, bool rounded_to_bfloat16) : shape(c.shape) {
   // than a value times it.
   draw(z, z_size, [&] { return numbers.not_negative(); });
   draw(S, z_size * static_cast<size_t>(shape.V), [&] {
-    const float weight = numbers.extreme() ? static_cast<float>(z[S.size() / static_cast<size_t>(shape.V)]) : 1;
+    const float weight =
+        numbers.extreme() ? static_cast<float>(z[S.size() / static_cast<size_t>(shape.V)]) : 1;
     return of_any_sign() * weight;
   });
   draw(dz_out, z_size, of_any_sign);

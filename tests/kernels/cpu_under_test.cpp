@@ -1,7 +1,13 @@
+#include "kernels/cpu/tasks.h"
 #include "kernels/under_test.h"
 #include "support/sanitized.h"
 
 namespace cosformer::test::under_test {
+namespace {
+
+[[maybe_unused]] const bool memory_is_poisoned = cpu::poisons_memory = true;
+
+}  // namespace
 
 std::vector<Isa> isas() {
   return available_isas();

@@ -70,7 +70,8 @@ RandomRun draw_run(uint64_t seed, int64_t large_one_in) {
     c.shape.V += 90;
   }
   run.streams = chance(2);
-  // By an engine of their own, so that three seeds in four mean what they meant before there were these values.
+  // By an engine of their own, so that three seeds in four mean what they meant before there were these
+  // values.
   std::mt19937_64 extremes(~seed);
   if (extremes() % 4 == 0) {
     constexpr Values kExtreme[] = {Values::denormals, Values::large, Values::mixed};

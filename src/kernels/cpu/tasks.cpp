@@ -1,6 +1,7 @@
 #include "kernels/cpu/tasks.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "kernels/cpu/sweep.h"
@@ -12,6 +13,12 @@ constexpr std::align_val_t kCacheLine{64};
 
 thread_local Buffer scratch;
 
+/// The first `floats` of a buffer, in tests.
+void poison(Buffer& buffer, int64_t floats) {
+  if (!poisons_memory.load(std::memory_order_relaxed)) return;
+  std::memset(buffer.data(), 0xFF, static_cast<size_t>(floats) * sizeof(float));
+}
+
 }  // namespace
 
 void Buffer::Free::operator()(float* p) const {
@@ -21,6 +28,7 @@ void Buffer::Free::operator()(float* p) const {
 Buffer::Buffer(int64_t floats) : size_(floats) {
   const auto bytes = static_cast<size_t>(std::max<int64_t>(floats, 1)) * sizeof(float);
   data_.reset(static_cast<float*>(::operator new[](bytes, kCacheLine)));
+  poison(*this, floats);
 }
 
 void Buffer::reserve(int64_t floats) {
@@ -33,6 +41,7 @@ void Buffer::reserve(int64_t floats) {
 float* thread_scratch(int64_t floats) noexcept {
   try {
     reserve_scratch(floats);
+    poison(scratch, floats);
     return scratch.data();
   } catch (const std::bad_alloc&) {
     return nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,6 +9,10 @@
 #include "cosformer/parallel.h"
 
 namespace cosformer::cpu {
+
+/// Whether buffers, and scratch before every task, hold NaN, in every type, until they are written: for
+/// tests, where what is read and was never written then shows. Looked at once a task.
+inline std::atomic<bool> poisons_memory = false;
 
 /// Floats aligned to a cache line.
 class Buffer {
