@@ -219,7 +219,7 @@ COSFORMER_INLINE void update_panel(const Sweep<bfloat16>& s, const DotPlan& p, i
   for (int64_t h = 0; h < s.y_heads; ++h) {
     const int64_t row = h * p.head_keys / 2;
     const Pair* const u[2] = {p.u_wave_pairs[0] + row * p.ld_u + column,
-                              p.u_wave_pairs[1] + row * p.ld_u + column};
+                              N == 2 ? p.u_wave_pairs[1] + row * p.ld_u + column : nullptr};
     const bool copy = p.copied && h + 1 == s.y_heads;
     for (int64_t k = 0; k < p.rows; k += kTileRows) {
       ahead.next_tile();
