@@ -64,22 +64,23 @@ class Prefetch {
  private:
   static constexpr int64_t kMost = 768, kMostPages = 256, kWindow = 64, kLine = 64;
 
-  typedef int64_t Addresses __attribute__((vector_size(W * 4), aligned(8), may_alias));
+  typedef uint64_t Addresses __attribute__((vector_size(W * 4), aligned(8), may_alias));
   static constexpr int64_t kAddresses = W / 2;
 
   /// Some addresses more than `count` may be written.
   template <class T>
   static void list(const char** addresses, const HeadRows<T>& rows, int64_t first, int64_t count,
                    int64_t begin) {
-    const int64_t stride = rows.stride() * static_cast<int64_t>(sizeof(T));
+    // Unsigned: the stride of a single row may be any number.
+    const uint64_t stride = static_cast<uint64_t>(rows.stride()) * sizeof(T);
     if (stride == 0) {
       for (int64_t r = 0; r < count; ++r)
         addresses[r] = reinterpret_cast<const char*>(rows[first + r] + begin);
       return;
     }
     Addresses next{};
-    for (int64_t i = 0; i < kAddresses; ++i) next[i] = i * stride;
-    next += reinterpret_cast<int64_t>(rows[first] + begin);
+    for (int64_t i = 0; i < kAddresses; ++i) next[i] = static_cast<uint64_t>(i) * stride;
+    next += reinterpret_cast<uint64_t>(rows[first] + begin);
     for (int64_t r = 0; r < count; r += kAddresses, next += kAddresses * stride) {
       *reinterpret_cast<Addresses*>(addresses + r) = next;
     }

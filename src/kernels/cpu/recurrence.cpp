@@ -68,7 +68,7 @@ void forward_recurrent(const Call<T>& call, const AttentionForward<T>& args, con
   const int64_t N = args.options.states(), heads = call.heads_of_group();
   const int64_t S_floats = N * s.K * s.V, z_floats = N * s.K;
   float* S = args.S_out ? args.S_out : own;
-  float* z = args.z_out ? args.z_out : own + s.B * s.G * S_floats;
+  float* z = args.z_out ? args.z_out : own ? own + s.B * s.G * S_floats : nullptr;  // null: no units
   call.parallel(static_cast<int64_t>(units.size()), [&](int64_t task) {
     const auto [b, g] = units[static_cast<size_t>(task)];
     const int64_t unit = b * s.G + g;
