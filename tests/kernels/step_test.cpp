@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 #include "kernels/attention_case.h"
 #include "kernels/under_test.h"
@@ -79,14 +80,18 @@ TEST(Step, FollowsTheReferenceTokenByToken) {
   }
 }
 
-TEST(Step, BeyondTheHorizonIsRefusedAndNothingChanges) {
+/// A sequence of good positions beside one whose position is bad.
+void expect_refused(int64_t groups, std::optional<int64_t> horizon, int64_t bad) {
   Case c;
-  c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = 1, .G = 1, .K = 2, .V = 2};
-  c.options = {.horizon = 4, .causal = true};
+  c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = groups, .G = groups, .K = 2, .V = 2};
+  c.options = {.horizon = horizon, .causal = true};
   const Inputs<float> in(c, false);
-  Tensor<float> out(2, 1, 1, 2);
-  std::vector<float> S(16, 1), z(8, 1);
-  std::vector<int64_t> position{0, 4};
+  Tensor<float> out(2, 1, groups, 2);
+  const int64_t N = c.options.states();
+  std::vector<float> S(static_cast<size_t>(2 * groups * N * 4), 1),
+      z(static_cast<size_t>(2 * groups * N * 2), 1);
+  const std::vector<float> S_before = S, z_before = z;
+  std::vector<int64_t> position{0, bad};
   const AttentionStep<float> args{.shape = c.shape,
                                   .options = c.options,
                                   .query = in.query.view(),
@@ -98,14 +103,27 @@ TEST(Step, BeyondTheHorizonIsRefusedAndNothingChanges) {
                                   .position = position.data()};
   if (!under_test::values_are_checked()) {
     under_test::attention_step(args);
-    EXPECT_TRUE(std::isnan(out.at(1, 0, 0, 0)));
-    EXPECT_EQ(position, (std::vector<int64_t>{1, 5}));
+    for (int64_t g = 0; g < groups; ++g) {
+      EXPECT_TRUE(std::isfinite(out.at(0, 0, g, 0))) << bad;
+      EXPECT_TRUE(std::isnan(out.at(1, 0, g, 0))) << bad;
+    }
+    EXPECT_EQ(position, (std::vector<int64_t>{1, bad + 1}));
     return;
   }
   EXPECT_THROW(under_test::attention_step(args), ShapeError);
-  EXPECT_EQ(S, std::vector<float>(16, 1));
-  EXPECT_EQ(z, std::vector<float>(8, 1));
-  EXPECT_EQ(position, (std::vector<int64_t>{0, 4}));
+  EXPECT_EQ(S, S_before);
+  EXPECT_EQ(z, z_before);
+  EXPECT_EQ(position, (std::vector<int64_t>{0, bad}));
+}
+
+TEST(Step, BadPositionsAreRefusedAndNothingElseChanges) {
+  for (const int64_t groups : {1, 2, 3}) {
+    expect_refused(groups, 4, 4);
+    for (const int64_t below : {int64_t{-1}, int64_t{-3}, -(int64_t{1} << 38)}) {
+      expect_refused(groups, 4, below);
+      expect_refused(groups, std::nullopt, below);
+    }
+  }
 }
 
 }  // namespace

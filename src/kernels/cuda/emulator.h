@@ -110,7 +110,7 @@ inline uint32_t ballot(bool mine) {
 }
 inline int64_t fetch_add(int64_t* number, int64_t more) {
   const int64_t before = *number;
-  *number += more;
+  *number = static_cast<int64_t>(static_cast<uint64_t>(before) + static_cast<uint64_t>(more));
   return before;
 }
 
@@ -126,6 +126,9 @@ inline void wait_for_copies() {
 
 struct Fragment {
   uint32_t r[4];
+};
+struct Four {
+  float at[4];
 };
 struct Fragment16 {
   float at[4][4];
@@ -194,9 +197,6 @@ void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t
     mine.b[1][e] = half_of<T>(b1, e);
   }
   const int l = thread() % 32;
-  struct Four {
-    float at[4];
-  };
   const auto result = emulator::exchange(mine, [&](const auto& of) {
     double totals[4] = {sum[0], sum[1], sum[2], sum[3]};
     for (int quarter = 0; quarter < 4; ++quarter) {
@@ -243,9 +243,6 @@ inline void multiply_add(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, u
   };
   const Operands mine{{seen(a[0]), seen(a[1]), seen(a[2]), seen(a[3])}, {seen(b0), seen(b1)}};
   const int l = thread() % 32;
-  struct Four {
-    float at[4];
-  };
   const auto result = emulator::exchange(mine, [&](const auto& of) {
     double totals[4] = {sum[0], sum[1], sum[2], sum[3]};
     for (int quarter = 0; quarter < 4; ++quarter) {

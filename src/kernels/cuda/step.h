@@ -46,8 +46,9 @@ class Step {
     if (args.horizon > 0) {
       cos_sin_of_pi(static_cast<double>(position) / (2.0 * static_cast<double>(args.horizon)), wave[0],
                     wave[1]);
-      if (position < 0 || position >= args.horizon) wave[0] = wave[1] = __builtin_nanf("");
     }
+    const bool bad = position < 0 || (args.horizon > 0 && position >= args.horizon);
+    if (bad) wave[0] = wave[1] = __builtin_nanf("");
     const float fade = args.decay ? exponential(-static_cast<double>(args.decay[g])) : 1.0F;
     const Tokens rows;
     const T* key = row_of(args.key, rows, b, 0, g);
@@ -94,12 +95,17 @@ class Step {
   static int64_t blocks(const Args& args) { return args.B * args.G; }
 
  private:
-  /// The sequence's position, advanced by 1 once all of its blocks have taken it: its upper bits count them.
+  /// The sequence's position, advanced by 1 once all of its blocks have taken it: its upper 24 bits count
+  /// them. The lower 40 bits have a sign of their own, so that one below 0, which is refused elsewhere, is
+  /// counted as any other.
   COSFORMER_DEVICE static int64_t take_position(const Args& args, int64_t b) {
-    constexpr int64_t kTaken = int64_t{1} << 40;
-    const int64_t before = fetch_add(args.position + b, kTaken);
-    if (before / kTaken == args.G - 1) fetch_add(args.position + b, 1 - args.G * kTaken);
-    return before % kTaken;
+    constexpr int kBits = 40;
+    constexpr int64_t kTaken = int64_t{1} << kBits;
+    const auto before = static_cast<uint64_t>(fetch_add(args.position + b, kTaken));
+    const int64_t position = static_cast<int64_t>(before << (64 - kBits)) >> (64 - kBits);
+    const int64_t taken = static_cast<int64_t>(before - static_cast<uint64_t>(position)) >> kBits;
+    if (taken == args.G - 1) fetch_add(args.position + b, 1 - args.G * kTaken);
+    return position;
   }
 
   /// 1 / max(q~ . (z + k~), eps) of each head; a warp a head.
