@@ -31,6 +31,13 @@ TEST(Machine, GpusAreNamedWithWhatTheyLack) {
   EXPECT_EQ(wrong_architecture({.name = "NVIDIA A100", .major = 8, .minor = 0}, 90),
             "attention: architecture must be 0, 80, or 90 on a GPU of compute capability 9.0, got 90 on "
             "NVIDIA A100 of 8.0");
+  EXPECT_EQ(wrong_architecture({.name = "NVIDIA H100", .major = 9, .minor = 0}, 90),
+            "attention: architecture 90 on NVIDIA H100 expects a build whose CMAKE_CUDA_ARCHITECTURES have "
+            "90a, got "
+            "one without code for sm_90a");
+  EXPECT_EQ(wrong_architecture({.name = "NVIDIA H100", .major = 9, .minor = 0}, 75),
+            "attention: architecture must be 0, 80, or 90 on a GPU of compute capability 9.0, got 75 on "
+            "NVIDIA H100 of 9.0");
   EXPECT_EQ(no_such_gpu(2, 2), "attention: expected a GPU below 2, got 2");
 }
 

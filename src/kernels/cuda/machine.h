@@ -52,8 +52,12 @@ inline std::string no_such_gpu(int device, int count) {
   return "attention: expected a GPU below " + std::to_string(count) + ", got " + std::to_string(device);
 }
 
-/// @param architecture of cuda::Execution
+/// @param architecture of cuda::Execution, which does not run on the GPU or is in none of the build's code
 inline std::string wrong_architecture(const Gpu& gpu, int architecture) {
+  if (architecture == 90 && gpu.major == 9 && gpu.minor == 0) {
+    return "attention: architecture 90 on " + gpu.name +
+           " expects a build whose CMAKE_CUDA_ARCHITECTURES have 90a, got one without code for sm_90a";
+  }
   return "attention: architecture must be 0, 80, or 90 on a GPU of compute capability 9.0, got " +
          std::to_string(architecture) + " on " + gpu.name + " of " + gpu.capability();
 }
