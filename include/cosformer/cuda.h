@@ -31,7 +31,9 @@ struct Execution {
   int architecture = 0;
   /// Products of float round their factors to TF32 (11 bits), on tensor cores; sums and states stay float.
   bool tf32 = false;
-  int device = -1;  ///< number of the GPU that has the memory and the stream; below 0: the current one
+  /// Number of the GPU that has the memory and the stream; below 0: the current one. Afterwards the one
+  /// before is current again, unless it has no context yet: to make it current would create one.
+  int device = -1;
 };
 
 /// Whether this build has the kernels. Without them every function throws DeviceError.

@@ -11,25 +11,17 @@
 #include "kernels/cuda/emulated_boxes.h"
 #else
 
-#include <cuda.h>
+#include "kernels/cuda/driver.h"
 
 namespace cosformer::cuda {
 
 using TensorMap = CUtensorMap;
 
 /// Makes the map that copies need. False where the accelerator does not take such a tensor, or the driver has
-/// no such function: it is asked for here, since the library is linked with the runtime alone.
+/// no such function.
 inline bool encode(const TensorBoxes& boxes, TensorMap& map) {
-  static const auto encode_tiled = [] {
-    constexpr unsigned kSince = 12000;
-    void* found = nullptr;
-    auto status = cudaDriverEntryPointSymbolNotFound;
-    const bool good = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, kSince,
-                                                       cudaEnableDefault, &status) == cudaSuccess;
-    if (!good) cudaGetLastError();  // which a later launch would report
-    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(
-        good && status == cudaDriverEntryPointSuccess ? found : nullptr);
-  }();
+  static auto* const encode_tiled =
+      driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled", 12000);
   const uint32_t box[] = {boxes.columns, 1, boxes.rows, 1}, every[] = {1, 1, 1, 1};
   return encode_tiled &&
          encode_tiled(&map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 4, const_cast<void*>(boxes.data), boxes.sizes,

@@ -6,6 +6,10 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/machine.h"
 
+#if !defined(COSFORMER_EMULATE_CUDA)
+#include "kernels/cuda/driver.h"
+#endif
+
 namespace cosformer::cuda {
 
 #if defined(COSFORMER_EMULATE_CUDA)
@@ -37,7 +41,8 @@ inline void require(cudaError_t result, const char* what) {
   throw DeviceError(std::string("attention: ") + what + ": " + cudaGetErrorString(result));
 }
 
-/// A GPU that is the current one while this lives.
+/// A GPU that is the current one while this lives, and stays it where the one before has no context yet:
+/// cudaSetDevice would make one, some hundred MB of a GPU that nobody has used.
 class CurrentDevice {
  public:
   /// @param device its number; below 0: the one that is current
@@ -54,7 +59,7 @@ class CurrentDevice {
     if (now_ != before_) require_gpu(cudaSetDevice(now_));
   }
   ~CurrentDevice() {
-    if (now_ != before_) cudaSetDevice(before_);
+    if (now_ != before_ && has_context(before_)) cudaSetDevice(before_);
   }
   CurrentDevice(const CurrentDevice&) = delete;
   CurrentDevice& operator=(const CurrentDevice&) = delete;
@@ -76,8 +81,12 @@ class CurrentDevice {
     return false;
 #endif
   }
-  bool can_be_hopper() const { return is_hopper(); }
-  int processors() const { return attribute(cudaDevAttrMultiProcessorCount); }
+  bool can_be_hopper() const {
+    return is_hopper();
+  }
+  int processors() const {
+    return attribute(cudaDevAttrMultiProcessorCount);
+  }
 
  private:
   static void require_gpu(cudaError_t result) {
@@ -85,6 +94,13 @@ class CurrentDevice {
     Driver driver{.built_with = CUDART_VERSION};
     cudaDriverGetVersion(&driver.installed);
     throw DeviceError(no_gpu(driver, cudaGetErrorString(result)));
+  }
+  static bool has_context(int device) {
+    static auto* const get_state =
+        driver_function<decltype(cuDevicePrimaryCtxGetState)>("cuDevicePrimaryCtxGetState", 7000);
+    unsigned flags = 0;
+    int active = 0;
+    return get_state && get_state(device, &flags, &active) == CUDA_SUCCESS && active != 0;
   }
   int attribute(cudaDeviceAttr wanted) const {
     int number = 0;
