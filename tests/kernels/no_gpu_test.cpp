@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "cosformer/cuda.h"
 
 namespace cosformer::test {
@@ -28,6 +30,13 @@ TEST(NoGpu, IsSaidInOneLine) {
   }
   if (cuda::is_available()) GTEST_SKIP() << "there is a GPU";
   EXPECT_EQ(message_of_a_call().rfind("attention: no GPU: ", 0), 0) << message_of_a_call();
+}
+
+TEST(NoGpu, AnOldDriverIsNamed) {
+  if (!std::getenv("COSFORMER_TEST_OLD_DRIVER")) GTEST_SKIP() << "the driver is not old_driver.cpp's";
+  EXPECT_FALSE(cuda::is_available());
+  EXPECT_EQ(message_of_a_call(),
+            "attention: no GPU: expected NVIDIA's driver for CUDA 13.0 or later, got one for CUDA 12.8");
 }
 
 }  // namespace
