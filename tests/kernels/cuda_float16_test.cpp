@@ -3,11 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <tuple>
+#include <vector>
 
-#include "cosformer/cuda.h"
-#include "kernels/attention_case.h"
-#include "kernels/device_copy.h"
+#include "kernels/device_run.h"
+#include "kernels/state_results.h"
 
 namespace cosformer::test {
 namespace {
@@ -31,25 +32,15 @@ TEST(Float16, ConversionsRoundToNearest) {
   EXPECT_TRUE(std::isnan(static_cast<float>(float16(std::nanf("")))));
 }
 
-/// @param architecture as in cuda::Execution
-Results run_float16(const Case& c, int architecture) {
-  const auto call = [&](const auto& args, const auto& function) {
-    DeviceCopies copies;
-    const auto there = copy_to_device(args, copies);
-    function(there, cuda::Execution{.scratch = [&](size_t bytes) { return copies.scratch(bytes); },
-                                    .architecture = architecture});
-    copies.bring_back();
-  };
-  return run<float16>(
-      c, Inputs<float16>(c, true),
-      [&](const auto& a) { call(a, [](const auto&... args) { cuda::attention_forward(args...); }); },
-      [&](const auto& a) { call(a, [](const auto&... args) { cuda::attention_backward(args...); }); });
+constexpr double kHalfUnit = 0x1p-11;
+
+/// As in cuda::Execution.
+std::vector<int> architectures() {
+  return is_hopper() ? std::vector{80, 90} : std::vector{80};  // the other's calls are refused
 }
 
 TEST(Float16, EqualsReference) {
-  constexpr double kHalfUnit = 0x1p-11;
-  for (const int architecture : {80, 90}) {
-    if (architecture == 90 && !is_hopper()) continue;  // such calls are refused
+  for (const int architecture : architectures()) {
     for (const bool causal : {true, false}) {
       for (const auto& [K, V, padding] : {std::tuple{64, 40, Padding::right},
                                           {20, 100, Padding::right},
@@ -64,13 +55,82 @@ TEST(Float16, EqualsReference) {
         const Inputs<double> exact(c, true);
         const Results expected = run_reference(c, exact);
         const Allowance allowance{.stored = kHalfUnit, .products = 3 * kHalfUnit};
-        EXPECT_EQ(find_error(run_float16(c, architecture), expected, rounding_scale(c, exact, expected),
-                             run_plain(c, Inputs<float>(c, true)), allowance),
-                  "")
+        EXPECT_EQ(
+            find_error(run_on_device(c, Inputs<float16>(c, true), {.architecture = architecture}), expected,
+                       rounding_scale(c, exact, expected), run_plain(c, Inputs<float>(c, true)), allowance),
+            "")
             << architecture << " " << c.describe();
       }
     }
   }
+}
+
+TEST(Float16, StatesAndReadsEqualReference) {
+  // Queries of K features of which none is above 0 have a denominator that float16's range has no room for.
+  for (const auto& [K, V, T] : {std::tuple{24, 20, 33}, {24, 20, 300}, {64, 72, 70}, {200, 16, 40}}) {
+    for (const Padding padding : {Padding::none, Padding::holes}) {
+      Case c;
+      c.shape = {.B = 2, .Tq = T, .Tk = T, .H = 4, .G = 2, .K = K, .V = V};
+      c.options = {.horizon = 3 * T + 9, .causal = true};
+      c.states = c.decay = true;
+      c.padding = padding;
+      c.position = 2;
+      const StateResults expected = run_state_reference(c, Inputs<double>(c, true));
+      for (const int architecture : architectures()) {
+        const auto on_device = [&](const auto& function) {
+          return [&, architecture](const auto& a) {
+            call_on_device(a, {.width = 1000, .architecture = architecture}, function);
+          };
+        };
+        const StateResults actual = run_states(
+            c, Inputs<float16>(c, true), on_device([](const auto&... a) { cuda::attention_state(a...); }),
+            on_device([](const auto&... a) { cuda::attention_state_backward(a...); }),
+            on_device([](const auto&... a) { cuda::attention_read(a...); }),
+            on_device([](const auto&... a) { cuda::attention_read_backward(a...); }));
+        expect_close(actual, expected, 8 * kHalfUnit, std::to_string(architecture) + " " + c.describe());
+      }
+    }
+  }
+}
+
+TEST(Float16, StepsFollowTheReference) {
+  Case c;
+  c.shape = {.B = 2, .Tq = 1, .Tk = 1, .H = 6, .G = 3, .K = 16, .V = 70};
+  c.options = {.horizon = 20, .causal = true};
+  const float decay[] = {0, 0.25F, 3};
+  std::vector<float> S(2 * 3 * 2 * 16 * 70), z(2 * 3 * 2 * 16);
+  std::vector<double> S_exact(S.size()), z_exact(z.size());
+  std::vector<int64_t> position{0, 7}, position_exact = position;
+  for (uint64_t t = 1; t <= 12; ++t) {
+    c.seed = t;
+    const auto step = [&]<class T>(T, auto& state, auto& vector, auto& place, const auto& function) {
+      const Inputs<T> in(c, true);
+      Tensor<T> out(2, 1, 6, 70);
+      function(AttentionStep<T>{.shape = c.shape,
+                                .options = c.options,
+                                .decay = decay,
+                                .query = in.query.view(),
+                                .key = in.key.view(),
+                                .value = in.value.view(),
+                                .output = out.view(),
+                                .S = state.data(),
+                                .z = vector.data(),
+                                .position = place.data()});
+      return out.values();
+    };
+    const auto actual = step(float16{}, S, z, position, [](const auto& a) {
+      call_on_device(a, {}, [](const auto&... args) { cuda::attention_step(args...); });
+    });
+    const auto expected =
+        step(double{}, S_exact, z_exact, position_exact, [](const auto& a) { reference::attention_step(a); });
+    for (size_t i = 0; i < actual.size(); ++i) {
+      // A sum of N K terms in float, rounded once.
+      EXPECT_NEAR(actual[i], expected[i], kHalfUnit * std::abs(expected[i]) + 64 * kEpsilon) << t << " " << i;
+    }
+  }
+  EXPECT_EQ(position, position_exact);
+  for (size_t i = 0; i < S.size(); ++i) EXPECT_NEAR(S[i], S_exact[i], 64 * kEpsilon) << i;
+  for (size_t i = 0; i < z.size(); ++i) EXPECT_NEAR(z[i], z_exact[i], 64 * kEpsilon) << i;
 }
 
 }  // namespace

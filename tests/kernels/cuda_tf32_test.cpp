@@ -5,25 +5,13 @@
 #include <limits>
 #include <tuple>
 
-#include "cosformer/cuda.h"
-#include "kernels/attention_case.h"
-#include "kernels/device_copy.h"
+#include "kernels/device_run.h"
 
 namespace cosformer::test {
 namespace {
 
 Results run_float32(const Case& c, const Inputs<float>& inputs, bool tf32) {
-  const auto call = [&](const auto& args, const auto& function) {
-    DeviceCopies copies;
-    const auto there = copy_to_device(args, copies);
-    function(there,
-             cuda::Execution{.scratch = [&](size_t bytes) { return copies.scratch(bytes); }, .tf32 = tf32});
-    copies.bring_back();
-  };
-  return run<float>(
-      c, inputs,
-      [&](const auto& a) { call(a, [](const auto&... args) { cuda::attention_forward(args...); }); },
-      [&](const auto& a) { call(a, [](const auto&... args) { cuda::attention_backward(args...); }); });
+  return run_on_device(c, inputs, {.tf32 = tf32});
 }
 
 Case case_of(int64_t K, int64_t V, bool causal, Padding padding) {

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cosformer/cuda.h"
-#include "kernels/device_copy.h"
+#include "kernels/device_run.h"
 #include "kernels/under_test.h"
 
 namespace cosformer::test::under_test {
@@ -10,19 +9,10 @@ namespace {
 // Names of instruction sets stand for those of GPUs.
 constexpr Isa kOldest = Isa::avx512_bf16, kHopper = Isa::amx;
 
-/// Calls a function of the GPU's with copies of the arguments in its memory and scratch memory that begins as
-/// NaN.
 template <class Args, class Function>
 void call(const Args& args, const Execution& execution, const Function& function) {
-  DeviceCopies copies;
-  const Args there = copy_to_device(args, copies);
-  const int width = execution.width == 1 ? 1 : 1000;
-  function(there, cuda::Execution{.scratch = [&](size_t bytes) { return copies.scratch(bytes); },
-                                  .width = width,
-                                  .architecture = execution.isa == kOldest   ? 80
-                                                  : execution.isa == kHopper ? 90
-                                                                             : 0});
-  copies.bring_back();
+  const int architecture = execution.isa == kOldest ? 80 : execution.isa == kHopper ? 90 : 0;
+  call_on_device(args, {.width = execution.width == 1 ? 1 : 1000, .architecture = architecture}, function);
 }
 
 #if !defined(COSFORMER_EMULATE_CUDA)

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <list>
+#include <cstring>
+#include <new>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 #include "cosformer/attention.h"
+#include "support/sanitized.h"
 
 #if !defined(COSFORMER_EMULATE_CUDA)
 #include <cuda_runtime_api.h>
@@ -25,19 +28,15 @@ inline bool is_hopper() {
   return true;
 }
 
-class DeviceCopies {
- public:
-  void* scratch(size_t bytes) { return scratch_.emplace_back(bytes, '\xFF').data(); }
-  void bring_back() {}
-
- private:
-  std::list<std::vector<char>> scratch_;
+/// A GPU's memory, whose pieces begin at multiples of 256 bytes.
+struct DeviceMemory {
+  static constexpr std::align_val_t kAlign{256};
+  static char* allocate(size_t bytes) { return static_cast<char*>(::operator new(bytes, kAlign)); }
+  static void free(char* memory) { ::operator delete(memory, kAlign); }
+  static void fill(char* memory, unsigned char byte, size_t bytes) { std::memset(memory, byte, bytes); }
+  static void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+  static void wait() {}
 };
-
-template <class Args>
-Args copy_to_device(const Args& args, DeviceCopies&) {
-  return args;
-}
 
 #else
 
@@ -52,20 +51,42 @@ inline bool is_hopper() {
          major == 9 && minor == 0;
 }
 
+struct DeviceMemory {
+  static char* allocate(size_t bytes) {
+    char* memory = nullptr;
+    require(cudaMalloc(reinterpret_cast<void**>(&memory), bytes));
+    return memory;
+  }
+  static void free(char* memory) { cudaFree(memory); }
+  static void fill(char* memory, unsigned char byte, size_t bytes) {
+    require(cudaMemset(memory, byte, bytes));
+  }
+  /// In either direction.
+  static void copy(void* to, const void* from, size_t bytes) {
+    require(cudaMemcpy(to, from, bytes, cudaMemcpyDefault));
+  }
+  static void wait() { require(cudaDeviceSynchronize()); }
+
+ private:
+  static void require(cudaError_t result) {
+    if (result != cudaSuccess) throw std::runtime_error(cudaGetErrorString(result));
+  }
+};
+
+#endif
+
+/// Each between guards, which are NaN in every type, as is scratch memory: what reads them does not give
+/// numbers, and what writes there is found.
 class DeviceCopies {
  public:
   DeviceCopies() = default;
   ~DeviceCopies() {
-    for (const Piece& piece : pieces_) cudaFree(piece.memory);
+    for (const Piece& piece : pieces_) DeviceMemory::free(piece.memory);
   }
   DeviceCopies(const DeviceCopies&) = delete;
   DeviceCopies& operator=(const DeviceCopies&) = delete;
 
-  void* scratch(size_t bytes) {
-    void* memory = allocate(nullptr, bytes, 0);
-    require(cudaMemset(memory, 0xFF, bytes));
-    return memory;
-  }
+  void* scratch(size_t bytes) { return allocate(nullptr, bytes, 0); }
   /// Null stays null; nothing becomes a place of its own. As far from a multiple of 256 bytes as here.
   template <class T>
   T* copy(T* here, int64_t elements) {
@@ -73,44 +94,39 @@ class DeviceCopies {
     const size_t bytes = static_cast<size_t>(std::max<int64_t>(elements, 0)) * sizeof(T);
     void* memory = allocate(std::is_const_v<T> ? nullptr : const_cast<std::remove_const_t<T>*>(here), bytes,
                             reinterpret_cast<uintptr_t>(here) % 256);
-    if (bytes > 0) require(cudaMemcpy(memory, here, bytes, cudaMemcpyHostToDevice));
+    if (bytes > 0) DeviceMemory::copy(memory, here, bytes);
     return static_cast<T*>(memory);
   }
   void bring_back() {
-    require(cudaDeviceSynchronize());
+    DeviceMemory::wait();
     for (const Piece& piece : pieces_) {
-      if (piece.here && piece.bytes > 0)
-        require(cudaMemcpy(piece.here, piece.there, piece.bytes, cudaMemcpyDeviceToHost));
+      if (piece.here && piece.bytes > 0) DeviceMemory::copy(piece.here, piece.there, piece.bytes);
       check_guard(piece.there - kGuard);
       check_guard(piece.there + piece.bytes);
     }
   }
 
  private:
-  static constexpr size_t kGuard = 4096;
-  static constexpr unsigned char kPattern = 0xA5;
+  static constexpr size_t kGuard = kSanitized ? 0 : 4096;  // the address sanitizer has its own
+  static constexpr unsigned char kNaN = 0xFF;              // whichever of its bytes a number begins with
   struct Piece {
     void* here;
     char *memory, *there;
     size_t bytes;
   };
 
-  static void require(cudaError_t result) {
-    if (result != cudaSuccess) throw std::runtime_error(cudaGetErrorString(result));
-  }
   void* allocate(void* here, size_t bytes, size_t offset) {
-    char* memory = nullptr;
-    require(cudaMalloc(reinterpret_cast<void**>(&memory), offset + bytes + 2 * kGuard));
-    require(cudaMemset(memory, kPattern, offset + bytes + 2 * kGuard));
+    char* memory = DeviceMemory::allocate(offset + bytes + 2 * kGuard);
     char* there = memory + kGuard + offset;
     pieces_.push_back({here, memory, there, bytes});
+    DeviceMemory::fill(memory, kNaN, offset + bytes + 2 * kGuard);
     return there;
   }
   static void check_guard(const char* guard) {
     std::array<unsigned char, kGuard> bytes;
-    require(cudaMemcpy(bytes.data(), guard, kGuard, cudaMemcpyDeviceToHost));
+    DeviceMemory::copy(bytes.data(), guard, kGuard);
     for (const unsigned char byte : bytes) {
-      if (byte != kPattern) throw std::runtime_error("a kernel wrote beside an array");
+      if (byte != kNaN) throw std::runtime_error("a kernel wrote beside an array");
     }
   }
 
@@ -160,7 +176,5 @@ Args copy_to_device(Args args, DeviceCopies& copies) {
     args.dS_out = copies.copy(args.dS_out, z * V), args.dz_out = copies.copy(args.dz_out, z);
   return args;
 }
-
-#endif
 
 }  // namespace cosformer::test
