@@ -112,6 +112,17 @@ def error_of_last_tokens(attention, definition, q, k, v, d_output, causal, token
     return torch.stack(differences).nan_to_num(math.inf).max().item()
 
 
+def states_percent(T, K, dtype, heads, processors):
+    """Bytes of the states of a causal call of H = G that is cut, of those of q, k, v and o, as
+    src/kernels/cuda/segments.h counts them; 0 where heads fill the GPU and nothing is cut."""
+    segment = 256
+    while segment < 8192 and segment * 2 * K < 56 * K * (K + 1):
+        segment *= 2
+    blocks = heads * (-(-K // 64) if K <= 128 else -(-K // 32))
+    cuts = max(0, -(-T // segment) - 1) if blocks < processors else 0
+    return 100 * cuts * 4 * 2 * K * (K + 1) * 4 / (T * 4 * K * dtype.itemsize)
+
+
 def measure(name, attention, inputs, causal, floor_ms):
     """Nothing is timed whose result is wrong; a wrong one of ours ends the program."""
     q, k, v, d_output = inputs
@@ -129,6 +140,10 @@ def measure(name, attention, inputs, causal, floor_ms):
         result["forward_backward_ms"] = milliseconds(both)
     except (RuntimeError, torch.OutOfMemoryError) as error:
         return result | {"error": str(error).splitlines()[0]}
+    if name == "cosformer" and causal:
+        B, T, H, K = q.shape
+        processors = torch.cuda.get_device_properties(q.device).multi_processor_count
+        result["states_percent"] = states_percent(T, K, q.dtype, B * H, processors)
     result["forward_percent"] = 100 * floor_ms / result["forward_ms"]
     result["forward_backward_percent"] = 100 * 3 * floor_ms / result["forward_backward_ms"]
     return result

@@ -5,52 +5,53 @@
 namespace cosformer::cuda {
 
 struct CombineArgs {
-  States prefix, initial, last;  ///< contiguous [N, K, V] and [N, K]; absent ones are null
+  States parts, initial, last;  ///< contiguous [N, K, V] and [N, K]; absent ones are null
   Tokens tokens;
-  int64_t B = 0, heads = 0, segments = 0, segment = 0;
+  int64_t B = 0, heads = 0, slots = 0, segment = 0;
   const float* decay = nullptr;
-  bool reverse = false;
+  bool reverse = false, cut = false;
 };
 
-/// Segments' local states, in prefix, become the state before each (after each, in reverse); last is the
-/// state after all. A number a thread: work B heads segments N K (V + 1), read and written once.
+/// Segments' own sums, in parts, become the states at a sequence's cuts; or, where it is not cut, last the
+/// state after all. A number a thread: work B heads slots N K (V + 1).
 struct Combine {
   using Args = CombineArgs;
   static constexpr int kBytes = 0;
 
   COSFORMER_DEVICE static void run(const Args& args) {
-    const int64_t size = args.prefix.S_size + args.prefix.z_size;
+    const int64_t size = args.parts.S_size + args.parts.z_size;
     const int64_t index = block() * kThreads + thread();
     if (index >= args.B * args.heads * size) return;
     const int64_t head = index / size, element = index % size;
-    if (element < args.prefix.S_size) {
-      combine(args, head, element, args.prefix.S_size, args.prefix.S, args.initial.S, args.last.S);
+    if (element < args.parts.S_size) {
+      combine(args, head, element, args.parts.S_size, args.parts.S, args.initial.S, args.last.S);
     } else {
-      combine(args, head, element - args.prefix.S_size, args.prefix.z_size, args.prefix.z, args.initial.z,
+      combine(args, head, element - args.parts.S_size, args.parts.z_size, args.parts.z, args.initial.z,
               args.last.z);
     }
   }
 
   static int64_t blocks(const Args& args) {
-    return (args.B * args.heads * (args.prefix.S_size + args.prefix.z_size) + kThreads - 1) / kThreads;
+    return (args.B * args.heads * (args.parts.S_size + args.parts.z_size) + kThreads - 1) / kThreads;
   }
 
  private:
   COSFORMER_DEVICE static void combine(const Args& args, int64_t head, int64_t element, int64_t size,
-                                       float* prefix, const float* initial, float* last) {
+                                       float* parts, const float* initial, float* last) {
     const int64_t tokens = count(args.tokens, head / args.heads);
     const int64_t segments = (tokens + args.segment - 1) / args.segment;
     const double decay = args.decay ? static_cast<double>(args.decay[head % args.heads]) : 0.0;
     float sum = initial ? initial[head * size + element] : 0.0F;
-    for (int64_t k = 0; k < segments; ++k) {
-      const int64_t s = args.reverse ? segments - 1 - k : k;
+    const int64_t slots = args.cut ? segments - 1 : segments;
+    for (int64_t k = 0; k < slots; ++k) {
+      const int64_t slot = args.reverse ? slots - 1 - k : k;
+      const int64_t s = args.cut && args.reverse ? slot + 1 : slot;
       const int64_t end = (s + 1) * args.segment < tokens ? (s + 1) * args.segment : tokens;
       const float faded =
           decay == 0 ? 1.0F : exponential(-decay * static_cast<double>(end - s * args.segment));
-      float& here = prefix[(head * args.segments + s) * size + element];
-      const float local = here;
-      here = sum;
-      sum = fused(sum, faded, local);
+      float& part = parts[(head * args.slots + slot) * size + element];
+      sum = fused(sum, faded, part);
+      if (args.cut) part = sum;
     }
     if (last) last[head * size + element] = sum;
   }

@@ -7,18 +7,11 @@
 #include "kernels/cuda/run.h"
 #include "kernels/cuda/scan_rows.h"
 #include "kernels/cuda/scan_state.h"
+#include "kernels/cuda/segments.h"
 #include "kernels/cuda/warpgroup_scan.h"
 
 /// Sweeps, sums and reads as launches: how finely they are split, and where states go.
 namespace cosformer::cuda {
-
-/// Tokens of a segment: as many as keep states below an eighth of what is read and written, a power of 2.
-inline int64_t segment_length(int64_t K, int64_t V) {
-  constexpr int64_t kLeast = 256, kMost = 8192;
-  int64_t length = kLeast;
-  while (length < kMost && length * (K + V) < 64 * K * V) length *= 2;
-  return length;
-}
 
 /// Calls body(std::integral_constant<int, X>) with the least X that holds a width.
 template <class Body>
@@ -57,32 +50,33 @@ inline States states(const float* S, const float* z, int64_t N, int64_t K, int64
   return states(const_cast<float*>(S), const_cast<float*>(z), N, K, V, transposed);
 }
 
-/// Fills args.prefix with the state before each segment and args.last with the one after all.
+/// Fills args.parts with the state at each cut, or, of parts that are whole segments, args.last with the one
+/// after all.
 template <class T>
-void sum_segments(ScanArgs<T> args, bool has_last, Run& run) {
+void sum_segments(const ScanArgs<T>& args, Run& run) {
   const int64_t heads = args.reader_heads / args.readers_a_source;
-  if (!has_last) args.last = {};
   ScanArgs<T> sum = args;
   sum.reader_heads = static_cast<int>(heads);
   sum.readers_a_source = 1;
+  sum.segments = args.slots;
   sum.segments_a_block = 1;
   start_scan<T, Part::sum>(sum, run);
-  const CombineArgs combine{args.prefix, args.initial,  args.last,    args.tokens, args.B,
-                            heads,       args.segments, args.segment, args.decay,  args.reverse};
+  const CombineArgs combine{args.parts,   args.initial, args.cut ? States{} : args.last,
+                            args.tokens,  args.B,       heads,
+                            args.slots,   args.segment, args.decay,
+                            args.reverse, args.cut};
   run.start<Combine>(Combine::blocks(combine), combine);
 }
 
-/// Scratch for the states of every segment.
+/// Scratch for a state a slot.
 template <class T>
-void add_prefix(ScanArgs<T>& args, int64_t K, int64_t V, bool transposed, Run& run) {
-  const int64_t count = args.B * (args.reader_heads / args.readers_a_source) * args.segments;
+void add_parts(ScanArgs<T>& args, int64_t slots, int64_t K, int64_t V, bool transposed, Run& run) {
+  const int64_t count = args.B * (args.reader_heads / args.readers_a_source) * slots;
   auto* S = run.scratch<float>(count * args.N * K * V);
-  auto* z = run.scratch<float>(count * args.N * K);
-  args.prefix = states(S, z, args.N, K, V, transposed);
-  if (args.along == Along::nothing) {
-    args.prefix.z = nullptr;
-    args.prefix.z_size = 0;
-  }
+  auto* z = args.along == Along::nothing ? nullptr : run.scratch<float>(count * args.N * K);
+  args.slots = slots;
+  args.parts = states(S, z, args.N, K, V, transposed);
+  if (!z) args.parts.z_size = 0;
 }
 
 template <class T, class Args>
@@ -92,7 +86,7 @@ ScanArgs<T> scan_args(const Args& call, const Tokens& tokens) {
   args.tokens = tokens;
   args.B = s.B;
   args.segment = segment_length(s.K, s.V);
-  args.segments = std::max<int64_t>(1, (tokens.length + args.segment - 1) / args.segment);
+  args.segments = segments_of(tokens.length, args.segment);
   args.segments_a_block = args.segments;
   args.N = static_cast<int>(call.options.states());
   args.horizon = call.options.horizon.value_or(0);
@@ -103,26 +97,36 @@ ScanArgs<T> scan_args(const Args& call, const Tokens& tokens) {
   return args;
 }
 
+/// Blocks of a launch that goes through whole sequences.
+template <class T>
+int64_t whole_blocks(const ScanArgs<T>& args) {
+  const int64_t Y = args.y_width, columns = args.x_width <= 128 ? 64 : 32;
+  return args.B * args.reader_heads * std::max<int64_t>(1, (Y + columns - 1) / columns);
+}
+
 /// The sweep, by one block a head and slice where that fills the GPU, else by one a segment.
 template <class T>
 void sweep(ScanArgs<T> args, int64_t K, int64_t V, bool transposed, Run& run) {
-  const int64_t Y = args.y_width, columns = args.x_width <= 128 ? 64 : 32;
-  const int64_t blocks = args.B * args.reader_heads * std::max<int64_t>(1, (Y + columns - 1) / columns);
-  if (args.segments > 1 && blocks < run.width()) {
-    add_prefix(args, K, V, transposed, run);
-    sum_segments(args, args.last.S || args.last.z, run);
+  if (args.segments > 1 && whole_blocks(args) < run.width()) {
+    args.cut = true;
+    add_parts(args, args.segments - 1, K, V, transposed, run);
+    sum_segments(args, run);
     args.segments_a_block = 1;
-    args.last = {};
   }
   start_scan<T, Part::sweep>(args, run);
 }
 
-/// Reads one state from every row.
+/// Reads one state from every row. Each block brings the state anew, mostly from the L2 cache: it has as many
+/// rows as leave the GPU eight blocks a processor, so that few processors wait for the last ones.
 template <class T>
 void read(ScanArgs<T> args, Run& run) {
-  constexpr int64_t kRows = 256;  // of a block
-  args.segment = kRows;
-  args.segments = (args.tokens.length + kRows - 1) / kRows;
+  constexpr int64_t kLeast = 256, kBlocks = 8;
+  int64_t rows = kLeast;
+  while (rows < args.segment &&
+         whole_blocks(args) * (args.tokens.length / (2 * rows)) >= kBlocks * run.width())
+    rows *= 2;
+  args.segment = rows;
+  args.segments = (args.tokens.length + rows - 1) / rows;
   args.segments_a_block = 1;
   if (args.segments > 0) start_scan<T, Part::read>(args, run);
 }
@@ -130,9 +134,9 @@ void read(ScanArgs<T> args, Run& run) {
 /// The state of every token into args.last.
 template <class T>
 void sum(ScanArgs<T> args, int64_t K, int64_t V, Run& run) {
-  add_prefix(args, K, V, false, run);
-  if (!args.last.z) args.prefix.z = nullptr, args.prefix.z_size = 0;
-  sum_segments(args, true, run);
+  add_parts(args, args.segments, K, V, false, run);
+  if (!args.last.z) args.parts.z = nullptr, args.parts.z_size = 0;
+  sum_segments(args, run);
 }
 
 inline float floor_of(const AttentionOptions& options) {

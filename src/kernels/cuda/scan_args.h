@@ -69,7 +69,13 @@ struct ScanArgs {
   bool divide = false;                                         ///< by the denominator
   float eps = 0;
 
-  States initial, prefix, last;  ///< of (sequence, state head); prefix: of (sequence, state head, segment)
+  States initial, last;  ///< of (sequence, state head)
+  /// Of (sequence, state head, slot). In a sequence that is cut, a slot an end of a segment where another
+  /// follows: first the segment's own sum (in reverse: that of the one that follows), then the state there.
+  /// Else a slot a segment, with its sum.
+  States parts;
+  int64_t slots = 0;
+  bool cut = false;
 };
 
 }  // namespace cosformer::cuda

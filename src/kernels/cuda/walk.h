@@ -104,6 +104,7 @@ COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const Args& args) : args_(args), 
   index /= args.reader_heads;
   const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
   first_segment_ = index % groups * args.segments_a_block;
+  if (kPart == Part::sum && args.cut && args.reverse) ++first_segment_;  // the sums of those that follow
   b_ = index / groups;
   count_ = count(args.tokens, b_);
   first_position_ = args.position ? args.position[b_] : 0;
@@ -127,14 +128,16 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   const int64_t begin = first_segment_ * args_.segment;
   int64_t end = begin + args_.segments_a_block * args_.segment;
   end = end < count_ ? end : count_;
-  const bool whole = args_.segments_a_block >= args_.segments;
   const int64_t chunks = end > begin ? (end - begin + C - 1) / C : 0;
-  const bool wants_last = kPart == Part::sweep && whole && (args_.last.S || args_.last.z);
+  const bool comes_last =
+      args_.reverse ? first_segment_ == 0 : end == count_ && (chunks > 0 || first_segment_ == 0);
+  const bool wants_last = kPart == Part::sweep && comes_last && (args_.last.S || args_.last.z);
   if (chunks == 0 && !wants_last) return;
+  if (kPart == Part::sum && args_.cut && comes_last) return;  // no segment follows
 
   clear_local();
-  if (args_.prefix.S && kPart == Part::sweep) {
-    load_state(args_.prefix, index_ * args_.segments + first_segment_);
+  if (kPart == Part::sweep && args_.cut && (args_.reverse ? end < count_ : begin > 0)) {
+    load_state(args_.parts, index_ * args_.slots + (args_.reverse ? first_segment_ : first_segment_ - 1));
     started_ = true;
   } else {
     load_state(kPart == Part::sum ? States{} : args_.initial, index_);
@@ -180,7 +183,10 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
       fetch(chunk_of(item + 1), static_cast<int>((item + 1) % sources), 0);
     }
   }
-  if (kPart == Part::sum) store_state(args_.prefix, index_ * args_.segments + first_segment_);
+  if (kPart == Part::sum) {
+    store_state(args_.parts,
+                index_ * args_.slots + (args_.cut && args_.reverse ? first_segment_ - 1 : first_segment_));
+  }
   if (wants_last && head_ % args_.readers_a_source == 0) store_state(args_.last, index_);
 }
 
