@@ -34,7 +34,9 @@ struct DeviceMemory {
   static char* allocate(size_t bytes) { return static_cast<char*>(::operator new(bytes, kAlign)); }
   static void free(char* memory) { ::operator delete(memory, kAlign); }
   static void fill(char* memory, unsigned char byte, size_t bytes) { std::memset(memory, byte, bytes); }
-  static void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+  static void copy(void* to, const void* from, size_t bytes) {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+  }
   static void wait() {}
 };
 
