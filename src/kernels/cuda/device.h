@@ -130,6 +130,13 @@ COSFORMER_DEVICE float widen(float16 x) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
   return wide;
 }
+/// Of two numbers side by side, that at the lower address (e = 0) or the other.
+template <class T>
+COSFORMER_DEVICE float half_of(uint32_t pair, int e) {
+  T half;
+  half.bits = static_cast<uint16_t>(e == 0 ? pair : pair >> 16);
+  return widen(half);
+}
 COSFORMER_DEVICE void narrow(float x, float& to) {
   to = x;
 }

@@ -29,8 +29,16 @@ void launch(int64_t blocks, const typename Kernel::Args& args, void*, const Curr
 
 #else
 
+/// Blocks that a processor's registers have to have room for; 0: whatever the compiler comes to.
 template <class Kernel>
-__global__ void __launch_bounds__(kThreads) start(const __grid_constant__ typename Kernel::Args args) {
+constexpr int blocks_a_processor() {
+  if constexpr (requires { Kernel::kBlocksAProcessor; }) return Kernel::kBlocksAProcessor;
+  return 0;
+}
+
+template <class Kernel>
+__global__ void __launch_bounds__(kThreads, blocks_a_processor<Kernel>())
+    start(const __grid_constant__ typename Kernel::Args args) {
   Kernel::run(args);
 }
 

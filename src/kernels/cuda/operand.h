@@ -49,19 +49,19 @@ struct alignas(16) Vector {
   T at[kSize];
 };
 
-/// Writes columns [0, kWidth) of the first `valid` rows of `tile` [.., stride], with `gate` present 0 where
-/// it is not above 0.
-template <int kWidth, class T>
-COSFORMER_DEVICE void store_tile(const T* tile, int stride, const Operand<T>& to,
-                                 const Operand<const T>& gate, const Tokens& tokens, int64_t b, int head,
-                                 int64_t first, int valid, int column) {
+/// Writes columns [0, kWidth) of the first `valid` rows of a tile, with `gate` present 0 where it is not
+/// above 0.
+template <int kWidth, class T, class Tile>
+COSFORMER_DEVICE void store_tile(const Tile& tile, const Operand<T>& to, const Operand<const T>& gate,
+                                 const Tokens& tokens, int64_t b, int head, int64_t first, int valid,
+                                 int column) {
   constexpr int kVector = Vector<T>::kSize, kVectors = kWidth / kVector;
   for (int v = thread(); v < valid * kVectors; v += kThreads) {
     const int r = v / kVectors, c = v % kVectors * kVector;
     const int left = to.width - column - c;
     if (left <= 0) continue;
     const int64_t time = row(tokens, b, first + r);
-    auto numbers = *reinterpret_cast<const Vector<T>*>(tile + r * stride + c);
+    auto numbers = *reinterpret_cast<const Vector<T>*>(tile(r, c));
     T* target = row_of(to, tokens, b, time, head) + column + c;
     if (gate.data) {
       const T* source = row_of(gate, tokens, b, time, head) + column + c;

@@ -32,7 +32,7 @@ void start_walk(ScanArgs<typename Kernel::T> args, Run& run) {
 template <class T, Part kPart>
 void start_scan(const ScanArgs<T>& args, Run& run) {
   with_width(args.x_width, [&](auto width) {
-    if constexpr (sizeof(T) == 2 && width() <= 128 && kPart != Part::read) {
+    if constexpr (sizeof(T) == 2 && width() <= 128) {
       if (run.has_warpgroups()) return start_walk<WarpgroupScan<T, width(), kPart>>(args, run);
     }
     if constexpr (std::is_same_v<T, float>) {

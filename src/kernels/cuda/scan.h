@@ -98,7 +98,7 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::arrive(int stage) {
 template <class T, int kX, Part kPart, class P>
 COSFORMER_DEVICE void Scan<T, kX, kPart, P>::compute(const Chunk& chunk, const Factors& f) {
   bool bad = false;
-  if (kReads && chunk.new_state) {
+  if (kPart == Part::sweep && chunk.new_state) {
     put_state(chunk.faded);
     this->put_vector(chunk.faded);
   }
@@ -122,7 +122,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::compute(const Chunk& chunk, const F
   sync();
   put_rows(f);
   sync();
-  store_tile<Y>(waves_, L::kWaves, args_.out, args_.gate, args_.tokens, b_, head_, first_, valid_, column_);
+  store_tile<Y>([this](int r, int y) { return waves_ + r * L::kWaves + y; }, args_.out, args_.gate,
+                args_.tokens, b_, head_, first_, valid_, column_);
 }
 
 }  // namespace cosformer::cuda

@@ -18,6 +18,7 @@ struct Factors {
 ///   fetch_rows(first, valid, source_head, stage)   begins to bring the rows a, b, c of a chunk
 ///   hand_over()                                    before the barrier after which others may come there
 ///   arrive(stage)                                  waits for the rows of the chunk at hand and names them
+///   put_state(faded)                               makes the state a factor: of a read here, once
 ///   compute(Chunk, Factors)                        one chunk
 ///   state_x(m, i), state_y(n, i), state_wave(m)    which number of the state local_[m][n][i] is
 ///   b_at(r, x), c_at(r, y)                         elements of the chunk at hand
@@ -122,7 +123,7 @@ COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const Args& args) : args_(args), 
   }
 }
 
-/// Work O(chunks); every chunk's rows arrive while the one before is computed, where there is room for two.
+/// Work O(chunks); a chunk's rows arrive while those before are computed, where there is room for several.
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   const int64_t begin = first_segment_ * args_.segment;
@@ -149,14 +150,21 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   const auto chunk_of = [&](int64_t item) {
     return begin / C + (args_.reverse ? chunks - 1 - item / sources : item / sources);
   };
-  if (items > 0) fetch(chunk_of(0), 0, 0);
+  const auto bring = [&](int64_t item) {
+    if (item >= items) return;
+    fetch(chunk_of(item), static_cast<int>(item % sources), static_cast<int>(item % L::kStages));
+  };
+  constexpr int kAhead = L::kStages > 1 ? L::kStages - 1 : 1;
+  for (int item = 0; item < kAhead; ++item) bring(item);
+  if (kPart == Part::read) {
+    derived().put_state(1.0F);
+    put_vector(1.0F);
+  }
   for (int64_t item = 0; item < items; ++item) {
     const int stage = static_cast<int>(item % L::kStages), source = static_cast<int>(item % sources);
     derived().hand_over();
     sync();
-    if (L::kStages == 2 && item + 1 < items) {
-      fetch(chunk_of(item + 1), static_cast<int>((item + 1) % sources), 1 - stage);
-    }
+    if (L::kStages > 1) bring(item + kAhead);
     derived().arrive(stage);
     first_ = chunk_of(item) * C;
     valid_ = static_cast<int>(count_ - first_ < C ? count_ - first_ : C);
@@ -180,7 +188,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
     }
     if (L::kStages == 1 && item + 1 < items) {
       sync();
-      fetch(chunk_of(item + 1), static_cast<int>((item + 1) % sources), 0);
+      bring(item + 1);
     }
   }
   if (kPart == Part::sum) {

@@ -6,18 +6,23 @@
 
 namespace cosformer::cuda {
 
-/// A sweep's arguments and the maps by which rows of whole chunks come as boxes.
-template <class T>
+/// A launch's arguments and the maps by which rows of whole chunks come as boxes.
+template <class T, Part kPart>
 struct WarpgroupArgs : ScanArgs<T> {
-  TensorMap a_map = {}, b_map = {}, c_map = {};
+  TensorMap a_map = {}, b_map = {}, c_map = {}, gate_map = {};
   bool mapped = false;  ///< else every row is gathered
 
   explicit WarpgroupArgs(const ScanArgs<T>& args) : ScanArgs<T>(args) {
-    using L = WarpgroupLayout<T, 64>;
-    mapped = args.tokens.length >= L::C &&
-             (!args.a.data || map_boxes(args.a, args.reader_heads, L::C, Panel::wide, a_map)) &&
-             map_boxes(args.b, args.source_heads, L::C, Panel::wide, b_map) &&
-             map_boxes(args.c, args.source_heads, L::C, Panel::narrow, c_map);
+    using L = WarpgroupLayout<T, 64, kPart>;
+    mapped = args.tokens.length >= L::C;
+    if (L::kReads) {
+      mapped = mapped && map_boxes(args.a, args.reader_heads, L::C, Panel::wide, a_map) &&
+               (!args.gate.data || map_boxes(args.gate, args.reader_heads, L::C, Panel::wide, gate_map));
+    }
+    if (L::kSums) {
+      mapped = mapped && map_boxes(args.b, args.source_heads, L::C, Panel::wide, b_map) &&
+               map_boxes(args.c, args.source_heads, L::C, Panel::narrow, c_map);
+    }
   }
 
  private:

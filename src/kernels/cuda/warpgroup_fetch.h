@@ -25,29 +25,36 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int64_t first, in
   const int b = args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_);
   char* to = stage_rows(stage);
   uint64_t* barrier = barriers_ + stage;
-  expect_bytes(barrier, (kReads ? 2 : 1) * L::kWideBytes + L::kValueBytes);
+  const bool gated = kReads && args_.gate.data;
+  expect_bytes(barrier, (kReads ? L::kWideBytes : 0) + (kSums ? L::kWideBytes + L::kValueBytes : 0) +
+                            (gated ? L::kPanel : 0));
 #pragma unroll
-  for (int x = 0; x < X; x += 64, to += L::kPanel) {
-    if (kReads) copy_box(to, maps_.a_map, x, head_, at, b, barrier);
-    copy_box(to + L::kWideBytes, maps_.b_map, x, source_head, at, b, barrier);
+  for (int x = 0; x < X; x += 64) {
+    char* panel = to + x / 64 * L::kPanel;
+    if (kReads) copy_box(panel, maps_.a_map, x, head_, at, b, barrier);
+    if (kSums) copy_box(panel + L::kB, maps_.b_map, x, source_head, at, b, barrier);
   }
-  to += L::kWideBytes;
 #pragma unroll
-  for (int y = 0; y < Y; y += 32, to += L::kHalfPanel)
-    copy_box(to, maps_.c_map, column_ + y, source_head, at, b, barrier);
+  for (int y = 0; kSums && y < Y; y += 32)
+    copy_box(to + L::kC + y / 32 * L::kHalfPanel, maps_.c_map, column_ + y, source_head, at, b, barrier);
+  if (gated) copy_box(to + L::kOut, maps_.gate_map, column_, head_, at, b, barrier);
 }
 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int64_t first, int valid, int source_head,
                                                                int stage) {
-  char* a = stage_rows(stage);
-  char* b = a + L::kWideBytes;
-  char* c = b + L::kWideBytes;
+  char* to = stage_rows(stage);
   const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
-  if (kReads) load_tile<C, X>(wide(a), args_.a, args_.tokens, b_, head_, first, valid, 0);
-  load_tile<C, X>(wide(b), args_.b, args_.tokens, b_, source_head, first, valid, 0);
-  load_tile<C, Y>([=](int r, int y) { return value_at(c, r, y); }, args_.c, args_.tokens, b_, source_head,
-                  first, valid, column_);
+  if (kReads) {
+    load_tile<C, X>(wide(to), args_.a, args_.tokens, b_, head_, first, valid, 0);
+    if (args_.gate.data)
+      load_tile<C, Y>(wide(to + L::kOut), args_.gate, args_.tokens, b_, head_, first, valid, column_);
+  }
+  if (kSums) {
+    load_tile<C, X>(wide(to + L::kB), args_.b, args_.tokens, b_, source_head, first, valid, 0);
+    load_tile<C, Y>([=](int r, int y) { return value_at(to + L::kC, r, y); }, args_.c, args_.tokens, b_,
+                    source_head, first, valid, column_);
+  }
 }
 
 template <class T, int kX, Part kPart>
@@ -61,8 +68,9 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
   wait_for_bytes(barriers_ + stage, parities_ >> stage & 1);
   parities_ ^= 1U << stage;
   a_rows_ = stage_rows(stage);
-  b_rows_ = a_rows_ + L::kWideBytes;
-  c_rows_ = b_rows_ + L::kWideBytes;
+  b_rows_ = a_rows_ + L::kB;
+  c_rows_ = a_rows_ + L::kC;
+  out_rows_ = a_rows_ + L::kOut;
 }
 
 }  // namespace cosformer::cuda

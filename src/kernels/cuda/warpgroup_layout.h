@@ -4,26 +4,34 @@
 
 namespace cosformer::cuda {
 
-/// Sizes of tiles for Hopper's matrix instructions. Every panel begins at a multiple of 1,024 bytes.
-template <class kT, int kX>
+/// Sizes of tiles for Hopper's matrix instructions. Every panel begins at a multiple of 1,024 bytes. A read
+/// has little else than rows a: two blocks of it fit a processor, each with three chunks.
+template <class kT, int kX, Part kPart>
 struct WarpgroupLayout {
   using T = kT;
   static_assert(sizeof(T) == 2 && (kX == 64 || kX == 128));
+  static constexpr bool kReads = kPart != Part::sum, kSums = kPart != Part::read;
   static constexpr int X = kX, Y = 64, C = 64;
   static constexpr int kStateM = X / 64, kStateN = 8;
 
   static constexpr int kPanel = C * 128, kHalfPanel = C * 64;  // 64 and 32 columns of C rows
   static constexpr int kWideBytes = X / 64 * kPanel, kValueBytes = 2 * kHalfPanel;
-  static constexpr int kStages = 2;
+
+  // A stage: rows a, b and c, those of the gate, in whose place outputs leave, and numbers of tokens.
+  static constexpr int kStages = kSums ? 2 : 3;
+  static constexpr int kB = kWideBytes, kC = kB + (kSums ? kWideBytes : 0),
+                       kOut = kC + (kSums ? kValueBytes : 0);
   static constexpr int kStageBytes =
-      2 * kWideBytes + kValueBytes + Factors::kArrays * C * static_cast<int>(sizeof(float));
+      kOut + (kReads ? kPanel : 0) + Factors::kArrays * C * static_cast<int>(sizeof(float));
+
   static constexpr int kFloatBytes = 2048;  // table, vector, sums, barriers
-  static constexpr int kStateBytes = 2 * X * 128, kWaveBytes = 2 * kPanel;
-  static constexpr int kRow = Y + 8;  // elements of a row on its way out, 16 bytes from the next one's banks
-  static constexpr int kBeforeBytes = kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float));
-  static constexpr int kBytes =
-      kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes + C * kRow * 2;
-  static_assert(kBytes <= 227 * 1024);
+  static constexpr int kStateBytes = 2 * X * 128, kWaveBytes = kSums ? 2 * kPanel : 0;
+  static constexpr int kBeforeBytes =
+      kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
+  static constexpr int kBytes = kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes;
+  // Of 228 KB, each block takes 1 KB more.
+  static constexpr int kBlocksAProcessor = kSums ? 0 : 2;
+  static_assert((kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);
   static_assert(kStageBytes % 1024 == 0 &&
                 (2 * C + 2 * X) * sizeof(float) + kStages * sizeof(uint64_t) <= kFloatBytes);
 };

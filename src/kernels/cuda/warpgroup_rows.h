@@ -6,6 +6,58 @@
 
 namespace cosformer::cuda {
 
+/// A chunk of a read; `first`: part_ is not there yet.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::read_chunk(bool first, const Factors& f) {
+  for (int x = 0; first && x < X / 8; ++x) {
+    const int column = x / 8 * 64 + thread() % 8 * 8 + x % 8;
+    for (int n = 0; n < 2; ++n) part_[n][x] = vector_[n * X + column];
+  }
+  put_features(f);
+  publish();
+  sync();
+  float read[2 * kOutN][4];
+  begin_products();
+  begin_read(read);
+  end_products();
+  wait_for_products<0>();
+  join_waves(read, f);
+  put_rows(f);
+  sync();
+  store_rows();
+}
+
+/// Rows a above their floor, and each one's product with the vector: eight threads a row.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_features(const Factors& f) {
+  if (args_.along != Along::b) return put_floors(a_rows_, args_.floor_a);
+#pragma unroll
+  for (int r = thread() / 8; r < C; r += kThreads / 8) {
+    float sums[2] = {};
+#pragma unroll
+    for (int x = 0; x < X / 8; x += 8) {
+      auto* place = reinterpret_cast<Pairs*>(wide_at(a_rows_, r, 8 * x + thread() % 8 * 8));
+      Pairs pairs = *place;
+      if (finite(args_.floor_a)) {
+        raise(pairs, args_.floor_a);
+        *place = pairs;
+      }
+#pragma unroll
+      for (int e = 0; e < 8; ++e) {
+        const float feature = half_of<T>(pairs.at[e / 2], e % 2);
+        for (int n = 0; n < 2; ++n) sums[n] = fused(feature, part_[n][x + e], sums[n]);
+      }
+    }
+#pragma unroll
+    for (int n = 0; n < 2; ++n) {
+      for (int step = 1; step < 8; step *= 2) sums[n] += of_lane_xor(sums[n], step);
+    }
+    if (thread() % 8 != 0) continue;
+    sums_[r] = f.reader_cos[r] * sums[0];
+    if (args_.N == 2) sums_[r] = fused(f.reader_sin[r], sums[1], sums_[r]);
+  }
+}
+
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_pairs(float (&pairs)[kPairsN][4]) {
 #pragma unroll
@@ -22,6 +74,20 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(float (&read)[2 * 
   for (int x = 0; x < X; x += 16) {
     warpgroup_multiply<false, true>(read, along_rows(a_rows_, x), panel_at<Panel::wide>(S + x * 128), x > 0,
                                     T{});
+  }
+}
+
+/// out = read, each wave times the reader's
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::join_waves(const float (&read)[2 * kOutN][4],
+                                                              const Factors& f) {
+#pragma unroll
+  for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      out_[n][i] = f.reader_cos[row(i)] * read[n][i];
+      if (args_.N == 2) out_[n][i] = fused(f.reader_sin[row(i)], read[kOutN + n][i], out_[n][i]);
+    }
   }
 }
 
@@ -123,7 +189,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
   if (part == 0) sums_[r] = fused(f.reader_sin[r], sums[1], f.reader_cos[r] * sums[0]);
 }
 
-/// The chunk's outputs, divided, into rows_.
+/// The chunk's outputs, divided, 0 where their gates are not above 0.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
 #pragma unroll
@@ -153,9 +219,20 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
         }
         pair[i] = sum * scale;
       }
-      put_pair(rows_ + r * L::kRow + y, pair[0], pair[1]);
+      T* to = wide_at(out_rows_, r, y);  // their gates are there
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        if (args_.gate.data && widen(to[i]) <= 0) pair[i] = 0;
+      }
+      put_pair(to, pair[0], pair[1]);
     }
   }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::store_rows() {
+  store_tile<Y>([this](int r, int y) { return wide_at(out_rows_, r, y); }, args_.out, {}, args_.tokens, b_,
+                head_, first_, valid_, column_);
 }
 
 }  // namespace cosformer::cuda

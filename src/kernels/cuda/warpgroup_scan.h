@@ -13,19 +13,21 @@ namespace cosformer::cuda {
 ///
 ///   pairs [C, C] = a b^T;   read [C, 32 cos | 32 sin] = a S      while these run: sums with the vector
 ///   out [C, 32] = read, by waves, + pairs c;   local += b^T waves   while this runs: rows leave
+///
+/// A read has the middle product alone, of a state that becomes a factor once.
 template <class T, int kX, Part kPart>
-class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart> {
-  using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX>, kPart>;
+class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX, kPart>, kPart> {
+  using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX, kPart>, kPart>;
   friend Base;
   using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
       Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
       Base::vector_, Base::X, Base::Y;
   using typename Base::Chunk;
-  static_assert(kPart != Part::read);
 
  public:
   using typename Base::L;
-  using Args = WarpgroupArgs<T>;
+  using Args = WarpgroupArgs<T, kPart>;
+  static constexpr int kBlocksAProcessor = L::kBlocksAProcessor;
 
   COSFORMER_DEVICE static void run(const Args& args) {
 #if defined(COSFORMER_EMULATE_CUDA) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -40,6 +42,10 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
  private:
   static constexpr int kPairsN = C / 8, kOutN = Y / 16;
 
+  struct alignas(16) Pairs {
+    uint32_t at[4];
+  };
+
   COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
   COSFORMER_DEVICE void fetch_boxes(int64_t first, int source_head, int stage);
   COSFORMER_DEVICE void gather_rows(int64_t first, int valid, int source_head, int stage);
@@ -48,12 +54,17 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
 
   COSFORMER_DEVICE void put_state(float faded);
-  COSFORMER_DEVICE void put_floors(T* rows, float floor);
+  COSFORMER_DEVICE static void raise(Pairs& pairs, float floor);
+  COSFORMER_DEVICE void put_floors(char* rows, float floor);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
   COSFORMER_DEVICE void begin_pairs(float (&pairs)[kPairsN][4]);
   COSFORMER_DEVICE void begin_read(float (&read)[2 * kOutN][4]);
   COSFORMER_DEVICE void begin_values(const uint32_t (&pairs)[4][4], float (&out)[kOutN][4]);
   COSFORMER_DEVICE void begin_state();
+  COSFORMER_DEVICE void read_chunk(bool first, const Factors& f);
+  COSFORMER_DEVICE void put_features(const Factors& f);
+  COSFORMER_DEVICE void join_waves(const float (&read)[2 * kOutN][4], const Factors& f);
+  COSFORMER_DEVICE void store_rows();
   COSFORMER_DEVICE void weigh(const float (&pairs)[kPairsN][4], const Factors& f, uint32_t (&weights)[4][4]);
   COSFORMER_DEVICE void add_values_apart(const uint32_t (&weights)[4][4]);
   COSFORMER_DEVICE void find_sums(const Factors& f);
@@ -82,8 +93,12 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE static T* value_at(char* rows, int r, int y) {
     return reinterpret_cast<T*>(rows + y / 32 * L::kHalfPanel + panel_place<Panel::narrow>(r, y % 32 * 2));
   }
-  COSFORMER_DEVICE float& before(int m, int n, int i) const {
+  COSFORMER_DEVICE float& before(int m, int n, int i) {
+    if constexpr (kPart == Part::read) return kept_[m][n][i];
     return before_[((m * L::kStateN + n) * 4 + i) * kThreads + thread()];
+  }
+  COSFORMER_DEVICE float before(int m, int n, int i) const {
+    return const_cast<WarpgroupScan*>(this)->before(m, n, i);
   }
   COSFORMER_DEVICE T b_at(int r, int x) const {
     return *wide_at(b_rows_, r, x);
@@ -101,11 +116,12 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   unsigned parities_ = 0;  ///< a bit a stage: of the phase that is waited for next
   float* sums_;            ///< [C]
   char *state_, *waves_;   ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
-  float* before_;          ///< [state numbers of a thread, threads]
-  T* rows_;                ///< [C, kRow], on their way out
-  char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr;
+  float* before_;          ///< [state numbers of a thread, threads]; of a read, kept_ until it is a factor
+  char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr, *out_rows_ = nullptr;
+  float kept_[L::kStateM][L::kStateN][4];
+  float part_[2][X / 8] = {};  ///< of a read's vector: the columns of a that this thread multiplies
   float out_[kOutN][4];
-  float row_sums_[2];  ///< of weights, of this thread's two rows
+  float row_sums_[2] = {};  ///< of weights, of this thread's two rows
 };
 
 template <class T, int kX, Part kPart>
@@ -115,18 +131,18 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args) : 
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
   before_ = reinterpret_cast<float*>(waves_ + L::kWaveBytes);
-  rows_ = reinterpret_cast<T*>(before_ + L::kStateM * L::kStateN * 4 * kThreads);
   for (int stage = 0; thread() == 0 && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
 }
 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
+  if constexpr (kPart == Part::read) return read_chunk(chunk.new_state, f);
   if (kReads && chunk.first_source) {
     put_state(chunk.faded);
     this->put_vector(chunk.faded);
   }
-  if (kReads) put_floors(reinterpret_cast<T*>(a_rows_), args_.floor_a);
-  put_floors(reinterpret_cast<T*>(b_rows_), args_.floor_b);
+  if (kReads) put_floors(a_rows_, args_.floor_a);
+  put_floors(b_rows_, args_.floor_b);
   bool bad = put_waves(f);
   publish();
   bad = any(bad);
@@ -144,15 +160,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     wait_for_products<1>();
     weigh(pairs, f, weights);
     wait_for_products<0>();
-#pragma unroll
-    for (int n = 0; n < kOutN; ++n) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        if (!chunk.first_source) continue;
-        out_[n][i] = f.reader_cos[row(i)] * read[n][i];
-        if (args_.N == 2) out_[n][i] = fused(f.reader_sin[row(i)], read[kOutN + n][i], out_[n][i]);
-      }
-    }
+    if (chunk.first_source) join_waves(read, f);
   } else {
     this->add_along(f, chunk.fade);
   }
@@ -175,7 +183,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
       sync();
       put_rows(f);
       sync();
-      store_tile<Y>(rows_, L::kRow, args_.out, args_.gate, args_.tokens, b_, head_, first_, valid_, column_);
+      store_rows();
     }
   }
   wait_for_products<0>();

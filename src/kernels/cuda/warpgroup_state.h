@@ -24,21 +24,24 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
   }
 }
 
-/// Elements of a or b below the floor become it.
+/// Elements below the floor become it.
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_floors(T* rows, float floor) {
-  if (!finite(floor)) return;
-  struct alignas(16) Four {
-    uint32_t pair[4];
-  };
-  auto* vectors = reinterpret_cast<Four*>(rows);
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::raise(Pairs& pairs, float floor) {
   const uint32_t floors = narrow_pair(floor, floor, T{});
 #pragma unroll
-  for (int v = thread(); v < L::kWideBytes / 16; v += kThreads) {
-    Four four = vectors[v];
+  for (int e = 0; e < 4; ++e) pairs.at[e] = at_least(pairs.at[e], floors, T{});
+}
+
+/// The same of all rows a or b.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_floors(char* rows, float floor) {
+  if (!finite(floor)) return;
+  auto* vectors = reinterpret_cast<Pairs*>(rows);
 #pragma unroll
-    for (int e = 0; e < 4; ++e) four.pair[e] = at_least(four.pair[e], floors, T{});
-    vectors[v] = four;
+  for (int v = thread(); v < L::kWideBytes / 16; v += kThreads) {
+    Pairs pairs = vectors[v];
+    raise(pairs, floor);
+    vectors[v] = pairs;
   }
 }
 
