@@ -42,7 +42,7 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   // A state's warps have a wave and X / 4 rows each.
   COSFORMER_DEVICE int wave() const { return thread() / 32 % 2; }
   COSFORMER_DEVICE int state_wave(int) const { return wave(); }
-  COSFORMER_DEVICE int state_x(int m, int i) const { return thread() / 64 * (X / 4) + fragment_row(m, i); }
+  COSFORMER_DEVICE int state_x(int m, int, int i) const { return thread() / 64 * (X / 4) + fragment_row(m, i); }
   COSFORMER_DEVICE int state_y(int n, int i) const { return fragment_column(n, i); }
   // An output's warps have 16 M rows and 8 N columns each.
   COSFORMER_DEVICE int warp_row() const { return thread() / 32 % L::kRowWarps * (16 * L::M); }

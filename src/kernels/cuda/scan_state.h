@@ -16,7 +16,7 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_state(float faded) {
       for (int n = 0; n < L::kStateN; ++n) {
 #pragma unroll
         for (int i = 0; i < 4; i += 2) {
-          T* to = state_ + state_x(m, i) * L::kWaves + state_column(wave(), fragment_column(n, i));
+          T* to = state_ + state_x(m, n, i) * L::kWaves + state_column(wave(), fragment_column(n, i));
           put_pair(to, fused(before(m, n, i), faded, local_[m][n][i]),
                    fused(before(m, n, i + 1), faded, local_[m][n][i + 1]));
         }

@@ -20,7 +20,7 @@ struct Factors {
 ///   arrive(stage)                                  waits for the rows of the chunk at hand and names them
 ///   put_state(faded)                               makes the state a factor: of a read here, once
 ///   compute(Chunk, Factors)                        one chunk
-///   state_x(m, i), state_y(n, i), state_wave(m)    which number of the state local_[m][n][i] is
+///   state_x(m, n, i), state_y(n, i), state_wave(m) which number of the state local_[m][n][i] is
 ///   b_at(r, x), c_at(r, y)                         elements of the chunk at hand
 template <class Derived, class kLayout, Part kPart>
 class Walk {
@@ -141,7 +141,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
     load_state(args_.parts, index_ * args_.slots + (args_.reverse ? first_segment_ : first_segment_ - 1));
     started_ = true;
   } else {
-    load_state(kPart == Part::sum ? States{} : args_.initial, index_);
+    if (kPart != Part::read) load_state(kPart == Part::sum ? States{} : args_.initial, index_);
     started_ = kPart != Part::sum && args_.initial.S;
   }
 
@@ -156,7 +156,8 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   };
   constexpr int kAhead = L::kStages > 1 ? L::kStages - 1 : 1;
   for (int item = 0; item < kAhead; ++item) bring(item);
-  if (kPart == Part::read) {
+  if (kPart == Part::read) {  // while the first rows come
+    load_state(args_.initial, index_);
     derived().put_state(1.0F);
     put_vector(1.0F);
   }

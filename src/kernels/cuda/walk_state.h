@@ -42,7 +42,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::load_state(const States& from, in
     for (int n = 0; n < L::kStateN; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int x = derived().state_x(m, i), y = column_ + derived().state_y(n, i),
+        const int x = derived().state_x(m, n, i), y = column_ + derived().state_y(n, i),
                   wave = derived().state_wave(m);
         const bool there = S && wave < args_.N && x < args_.x_width && y < args_.y_width;
         derived().before(m, n, i) =
@@ -69,7 +69,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::store_state(const States& to, int
     for (int n = 0; n < L::kStateN; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int x = derived().state_x(m, i), y = column_ + derived().state_y(n, i),
+        const int x = derived().state_x(m, n, i), y = column_ + derived().state_y(n, i),
                   wave = derived().state_wave(m);
         const bool there = S && wave < args_.N && x < args_.x_width && y < args_.y_width;
         if (there)

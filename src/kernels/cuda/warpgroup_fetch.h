@@ -19,13 +19,19 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int64_t first, int
   }
 }
 
+/// The gate is needed where rows leave: after a reader's last source.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::brings_gate(int source_head) const {
+  return kReads && args_.gate.data && (!kSums || (source_head + 1) % args_.sources_a_reader == 0);
+}
+
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int64_t first, int source_head, int stage) {
   const int at = static_cast<int>(cuda::row(args_.tokens, b_, first));
   const int b = args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_);
   char* to = stage_rows(stage);
   uint64_t* barrier = barriers_ + stage;
-  const bool gated = kReads && args_.gate.data;
+  const bool gated = brings_gate(source_head);
   expect_bytes(barrier, (kReads ? L::kWideBytes : 0) + (kSums ? L::kWideBytes + L::kValueBytes : 0) +
                             (gated ? L::kPanel : 0));
 #pragma unroll
@@ -47,7 +53,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int64_t first, in
   const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
   if (kReads) {
     load_tile<C, X>(wide(to), args_.a, args_.tokens, b_, head_, first, valid, 0);
-    if (args_.gate.data)
+    if (brings_gate(source_head))
       load_tile<C, Y>(wide(to + L::kOut), args_.gate, args_.tokens, b_, head_, first, valid, column_);
   }
   if (kSums) {

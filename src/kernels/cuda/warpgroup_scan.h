@@ -47,6 +47,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   };
 
   COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE bool brings_gate(int source_head) const;
   COSFORMER_DEVICE void fetch_boxes(int64_t first, int source_head, int stage);
   COSFORMER_DEVICE void gather_rows(int64_t first, int valid, int source_head, int stage);
   COSFORMER_DEVICE void hand_over();
@@ -79,11 +80,23 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE static int state_wave(int m) {
     return X == 128 ? m : warpgroup();
   }
-  COSFORMER_DEVICE static int state_x(int, int i) {
-    return (X == 128 ? 64 * warpgroup() : 0) + row(i);
+  // Sums, as products have them; of a read, neighbouring lanes have what lies side by side in memory.
+  COSFORMER_DEVICE int state_x(int, int n, int i) const {
+    if constexpr (kSums) return (X == 128 ? 64 * warpgroup() : 0) + row(i);
+    const int pair = 2 * n + i / 2;
+    return along_x() ? wave_warp() % (X / 32) * 32 + lane() : pair * (X / 16) + wave_warp();
   }
-  COSFORMER_DEVICE static int state_y(int n, int i) {
-    return fragment_column(n, i);
+  COSFORMER_DEVICE int state_y(int n, int i) const {
+    if constexpr (kSums) return fragment_column(n, i);
+    const int pair = 2 * n + i / 2;
+    return 2 * (along_x() ? 2 * pair + wave_warp() / (X / 32) : lane()) + i % 2;
+  }
+  COSFORMER_DEVICE bool along_x() const {
+    return args_.initial.x_stride == 1;
+  }
+  /// Of the X / 16 warps that have a wave.
+  COSFORMER_DEVICE static int wave_warp() {
+    return thread() / 32 % (X / 16);
   }
 
   // a and b: panels of 64 columns; c: of 32.
@@ -95,10 +108,13 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   }
   COSFORMER_DEVICE float& before(int m, int n, int i) {
     if constexpr (kPart == Part::read) return kept_[m][n][i];
-    return before_[((m * L::kStateN + n) * 4 + i) * kThreads + thread()];
+    return before_[before_at(m, n, i)];
   }
   COSFORMER_DEVICE float before(int m, int n, int i) const {
-    return const_cast<WarpgroupScan*>(this)->before(m, n, i);
+    return before_[before_at(m, n, i)];
+  }
+  COSFORMER_DEVICE static int before_at(int m, int n, int i) {
+    return ((m * L::kStateN + n) * 4 + i) * kThreads + thread();
   }
   COSFORMER_DEVICE T b_at(int r, int x) const {
     return *wide_at(b_rows_, r, x);

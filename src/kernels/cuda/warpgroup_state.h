@@ -15,7 +15,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
     for (int n = 0; n < L::kStateN; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; i += 2) {
-        const int x = state_x(m, i), y = state_y(n, i), column = state_wave(m) * 32 + y % 32;
+        const int x = state_x(m, n, i), y = state_y(n, i), column = state_wave(m) * 32 + y % 32;
         put_pair(reinterpret_cast<T*>(state_ + y / 32 * (X * 128) + panel_place<Panel::wide>(x, 2 * column)),
                  fused(before(m, n, i), faded, local_[m][n][i]),
                  fused(before(m, n, i + 1), faded, local_[m][n][i + 1]));
