@@ -114,12 +114,16 @@ def error_of_last_tokens(attention, definition, q, k, v, d_output, causal, token
 
 def states_percent(T, K, dtype, heads, processors):
     """Bytes of the states of a causal call of H = G that is cut, of those of q, k, v and o, as
-    src/kernels/cuda/segments.h counts them; 0 where heads fill the GPU and nothing is cut."""
+    src/kernels/cuda/segments.h counts them; 0 where heads fill the GPU and nothing is cut. A sequence that is gone
+    through in turn has at most half of a cut one's."""
     segment = 256
     while segment < 8192 and segment * 2 * K < 56 * K * (K + 1):
         segment *= 2
     blocks = heads * (-(-K // 64) if K <= 128 else -(-K // 32))
-    cuts = max(0, -(-T // segment) - 1) if blocks < processors else 0
+    segments = max(1, -(-T // segment))
+    rounds = lambda count: -(-count // processors)
+    cut = rounds(blocks * segments) + 0.5 * rounds(blocks * (segments - 1)) + 0.1 < segments
+    cuts = segments - 1 if blocks < processors and cut else 0
     return 100 * cuts * 4 * 2 * K * (K + 1) * 4 / (T * 4 * K * dtype.itemsize)
 
 

@@ -73,12 +73,52 @@ TEST(Segments, AStateACutIsAllThatACallKeeps) {
   }
 }
 
+TEST(Segments, SequencesAreSplitSoThatProcessorsAreBusy) {
+  constexpr int64_t kProcessors = 132;
+  struct Expected {
+    int64_t blocks, segments, segments_a_block;
+    bool cut;
+  };
+  // Of K = V = 128 in bfloat16: heads times two slices, and the three sweeps of a gradient together.
+  for (const auto& e :
+       {Expected{192, 2, 1, false},  // 1 x 8,192 tokens, 96 heads: 3 rounds of half, not 2
+        Expected{3 * 192, 2, 1, false}, Expected{64, 4, 1, true},   // 2 x 16,384 tokens, 16 heads
+        Expected{3 * 64, 4, 2, false}, Expected{512, 1, 1, false},  // 4 x 4,096 tokens, 64 heads
+        Expected{256, 1, 1, false},     // 8 x 2,048 tokens, 32 heads of K = V = 64
+        Expected{264, 8, 8, false},     // two full rounds as they are
+        Expected{192, 16, 8, false},    // halves do as well as sixteenths
+        Expected{128, 2, 2, false}}) {  // a pass of sums would cost more than four idle ones
+    const auto split = cuda::split_sweep(e.blocks, e.blocks, e.segments, kProcessors, true);
+    EXPECT_EQ(split.cut, e.cut) << e.blocks << " blocks of " << e.segments << " segments";
+    EXPECT_EQ(split.segments_a_block, e.segments_a_block) << e.blocks << " blocks of " << e.segments;
+  }
+  EXPECT_EQ(cuda::split_sweep(192, 192, 16, kProcessors, false).segments_a_block, 16) << "packed";
+  EXPECT_TRUE(cuda::split_sweep(128, 128, 16, kProcessors, false).cut) << "packed, few heads";
+}
+
+TEST(Segments, OnlyBlocksOfEarlierLaunchesAreWaitedFor) {
+  for (int64_t processors = 1; processors <= 132; processors += 13) {
+    for (int64_t blocks = 1; blocks <= 600; blocks += 7) {
+      for (const int64_t segments : {1, 2, 3, 8, 31}) {
+        const auto split = cuda::split_sweep(blocks, blocks, segments, processors, true);
+        const bool in_turn = split.segments_a_block < segments && !split.cut;
+        // Block n goes on where block n - blocks ended, and a launch has a block a processor.
+        EXPECT_TRUE(!in_turn || blocks >= processors) << blocks << " blocks on " << processors;
+        EXPECT_TRUE(!split.cut || (blocks < processors && segments > 1)) << blocks << " on " << processors;
+      }
+    }
+  }
+}
+
 template <class T>
 void expect_bits_of_uncut_sequences(const Case& c, int architecture) {
   const Inputs<T> inputs(c, true);
-  const Results whole = run_on_device(c, inputs, {.width = 1, .architecture = architecture});
-  const Results cut = run_on_device(c, inputs, {.width = 1000, .architecture = architecture});
-  EXPECT_EQ(find_difference(cut, whole), "") << architecture << " " << c.describe();
+  const auto on = [&](int processors) {
+    return run_on_device(c, inputs, {.width = processors, .architecture = architecture});
+  };
+  const Results whole = on(1), cut = on(1000);
+  EXPECT_EQ(find_difference(cut, whole), "") << "cut, " << architecture << " " << c.describe();
+  EXPECT_EQ(find_difference(on(3), whole), "") << "in turn, " << architecture << " " << c.describe();
   if constexpr (std::is_same_v<T, float>) {
     const Inputs<double> exact(c, true);
     const Results expected = run_reference(c, exact);
@@ -90,6 +130,7 @@ void expect_bits_of_uncut_sequences(const Case& c, int architecture) {
 
 TEST(Segments, CutsNeverChangeBits) {
   ASSERT_EQ(cuda::segment_length(8, 8), 256);
+  for (const int64_t sums : {2, 4}) ASSERT_EQ(cuda::split_sweep(4, sums, 3, 3, true).segments_a_block, 1);
   for (const Padding padding : {Padding::none, Padding::right, Padding::holes, Padding::packed}) {
     for (const bool states : {false, true}) {
       Case c;

@@ -12,7 +12,8 @@ constexpr Isa kOldest = Isa::avx512_bf16, kHopper = Isa::amx;
 template <class Args, class Function>
 void call(const Args& args, const Execution& execution, const Function& function) {
   const int architecture = execution.isa == kOldest ? 80 : execution.isa == kHopper ? 90 : 0;
-  call_on_device(args, {.width = execution.width == 1 ? 1 : 1000, .architecture = architecture}, function);
+  call_on_device(args, {.width = execution.width < 4 ? execution.width : 1000, .architecture = architecture},
+                 function);
 }
 
 #if !defined(COSFORMER_EMULATE_CUDA)

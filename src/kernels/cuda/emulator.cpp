@@ -1,6 +1,7 @@
 #include "kernels/cuda/emulator.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -98,11 +99,11 @@ void prepare(Fiber& fiber) {
 }
 
 /// Calls visit(i) for each i below a power of 2, in one of many orders.
-template <class Visit>
-void in_some_order(int n, std::mt19937& engine, const Visit& visit) {
-  const auto drawn = static_cast<int>(engine() >> 1);
-  const int first = drawn % n, step = 2 * (drawn / n % n) + 1;
-  for (int k = 0; k < n; ++k) visit((first + k * step) % n);
+template <class Number, class Visit>
+void in_some_order(Number n, std::mt19937& engine, const Visit& visit) {
+  const auto drawn = static_cast<Number>(engine() >> 1);
+  const Number first = drawn % n, step = 2 * (drawn / n % n) + 1;
+  for (Number k = 0; k < n; ++k) visit((first + k * step) % n);
 }
 
 /// Lets a warp's threads run until each waits.
@@ -232,7 +233,10 @@ void run_blocks(int64_t blocks, int memory_bytes, const std::function<void()>& t
   block.published = block.seen_by_threads + block.bytes;
   block.body = &thread;
   the_block = &block;
-  for (block.index = 0; block.index < blocks; ++block.index) run_block(block);
+  in_some_order(std::bit_ceil(static_cast<uint64_t>(blocks)), block.engine, [&](uint64_t index) {
+    block.index = static_cast<int64_t>(index);
+    if (block.index < blocks) run_block(block);
+  });
   the_block = nullptr;
 }
 

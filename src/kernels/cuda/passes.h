@@ -30,9 +30,9 @@ void start_passes(const AttentionForward<T>& a, Run& run) {
     set_query_heads(args, s);
     args.initial = states(a.S, a.z, args.N, s.K, s.V, false);
     args.last = states(a.S_out, a.z_out, args.N, s.K, s.V, false);
-    if (s.H > 0) return sweep(args, s.K, s.V, false, run);
+    if (s.H > 0) return sweep({args}, run);
     set_key_heads(args, s, s.G);
-    return a.S_out ? sum(args, s.K, s.V, run) : void();
+    return a.S_out ? sum(args, run) : void();
   }
   ScanArgs<T> keys = scan_args<T>(a, tokens_of(a.key_rows, s.B, s.Tk, run));
   set_key_sources(keys, key, value, floor);
@@ -40,10 +40,10 @@ void start_passes(const AttentionForward<T>& a, Run& run) {
   const int64_t heads = s.B * s.G;
   keys.last = states(run.scratch<float>(heads * args.N * s.K * s.V), run.scratch<float>(heads * args.N * s.K),
                      args.N, s.K, s.V, false);
-  sum(keys, s.K, s.V, run);
+  sum(keys, run);
   set_query_heads(args, s);
   args.initial = keys.last;
-  read(args, run);
+  read({args}, run);
 }
 
 template <class T>
@@ -53,7 +53,7 @@ void start_passes(const AttentionState<T>& a, Run& run) {
   set_key_sources(args, operand(a.key, s.K), operand(a.value, s.V), floor_of(a.options));
   set_key_heads(args, s, s.G);
   args.last = states(a.S, a.z, args.N, s.K, s.V, false);
-  sum(args, s.K, s.V, run);
+  sum(args, run);
 }
 
 template <class T>
@@ -70,7 +70,7 @@ void start_passes(const AttentionRead<T>& a, Run& run) {
   args.denominator = a.denominator;
   set_query_heads(args, s);
   args.initial = states(a.S, a.z, args.N, s.K, s.V, false);
-  read(args, run);
+  read({args}, run);
 }
 
 /// What the passes of a gradient share.
@@ -96,6 +96,7 @@ struct Gradients {
     args.out = d_query;
     args.x_width = static_cast<int>(shape.V);
     args.y_width = static_cast<int>(shape.K);
+    args.parts = states(static_cast<float*>(nullptr), nullptr, args.N, shape.K, shape.V, true);
     args.along = normalize ? Along::c : Along::nothing;
     args.reader_scale = terms.scale;
     args.reader_add = terms.add;
@@ -113,6 +114,7 @@ struct Gradients {
     args.out = d_key;
     args.x_width = static_cast<int>(shape.V);
     args.y_width = static_cast<int>(shape.K);
+    args.parts = states(static_cast<float*>(nullptr), nullptr, args.N, shape.K, shape.V, true);
     args.along = Along::c;
     args.along_grows = normalize;
     args.source_scale = terms.scale;
@@ -181,9 +183,7 @@ void start_passes(const AttentionBackward<T>& a, Run& run) {
     of_value.initial = states(a.dS_out, nullptr, N, s.K, s.V, false);
     of_key.last = states(static_cast<float*>(nullptr), a.dz, N, s.K, s.V, true);
     of_value.last = states(a.dS, nullptr, N, s.K, s.V, false);
-    sweep(of_query, s.K, s.V, true, run);
-    sweep(of_key, s.K, s.V, true, run);
-    return sweep(of_value, s.K, s.V, false, run);
+    return sweep({of_key, of_value, of_query}, run);
   }
   const auto make_states = [&](bool transposed) {
     return states(run.scratch<float>(s.B * s.G * N * s.K * s.V), run.scratch<float>(s.B * s.G * N * s.K), N,
@@ -194,14 +194,12 @@ void start_passes(const AttentionBackward<T>& a, Run& run) {
   set_key_heads(of_keys, s, s.G);
   of_keys.last = make_states(false);
   of_queries.last = make_states(false);
-  sum(of_keys, s.K, s.V, run);
-  sum(of_queries, s.K, s.V, run);
+  sum(of_keys, run);
+  sum(of_queries, run);
   of_query.initial = states(of_keys.last.S, of_keys.last.z, N, s.K, s.V, true);
   of_key.initial = states(of_queries.last.S, of_queries.last.z, N, s.K, s.V, true);
   of_value.initial = of_queries.last;
-  read(of_query, run);
-  read(of_key, run);
-  read(of_value, run);
+  read({of_key, of_value, of_query}, run);
 }
 
 template <class T>
@@ -222,8 +220,7 @@ void start_passes(const AttentionStateBackward<T>& a, Run& run) {
   auto of_key = gradients.of_key(), of_value = gradients.of_value();
   of_key.initial = states(a.dS, a.dz, N, s.K, s.V, true);
   of_value.initial = states(a.dS, nullptr, N, s.K, s.V, false);
-  read(of_key, run);
-  read(of_value, run);
+  read({of_key, of_value}, run);
 }
 
 template <class T>
@@ -241,11 +238,11 @@ void start_passes(const AttentionReadBackward<T>& a, Run& run) {
                                .normalize = a.options.normalize};
   auto of_query = gradients.of_query();
   of_query.initial = states(a.S, a.z, N, s.K, s.V, true);
-  read(of_query, run);
+  read({of_query}, run);
   if (!a.dS) return;
   auto of_state = gradients.of_state();
   of_state.last = states(a.dS, a.dz, N, s.K, s.V, false);
-  sum(of_state, s.K, s.V, run);
+  sum(of_state, run);
 }
 
 template <class T>

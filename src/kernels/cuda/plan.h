@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <limits>
 #include <type_traits>
 
@@ -21,24 +22,39 @@ void with_width(int64_t width, const Body& body) {
   body(std::integral_constant<int, 256>{});
 }
 
-template <class Kernel>
-void start_walk(ScanArgs<typename Kernel::T> args, Run& run) {
-  constexpr int kColumns = Kernel::L::Y;
-  args.slices = std::max(1, (args.y_width + kColumns - 1) / kColumns);
-  const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
-  run.start<Kernel>(args.B * args.reader_heads * groups * args.slices, args);
+/// Slices of Y that a walk's blocks have.
+template <class T>
+int64_t slices_of(const ScanArgs<T>& args) {
+  const int64_t columns = args.x_width <= 128 ? 64 : 32;
+  return std::max<int64_t>(1, (args.y_width + columns - 1) / columns);
 }
 
-template <class T, Part kPart>
-void start_scan(const ScanArgs<T>& args, Run& run) {
-  with_width(args.x_width, [&](auto width) {
+/// Blocks of a launch that goes through whole sequences.
+template <class T>
+int64_t whole_blocks(const ScanArgs<T>& args) {
+  return args.B * args.reader_heads * slices_of(args);
+}
+
+template <class Kernel, class T>
+void start_walks(Together<ScanArgs<T>> all, Run& run) {
+  int64_t blocks = 0;
+  for (auto& args : all) {
+    args.slices = static_cast<int>(slices_of(args));
+    blocks += whole_blocks(args) * groups_of(args.segments, args.segments_a_block);
+  }
+  run.start_in_turn<Walks<Kernel>>(blocks, all.walks[0].in_turn ? run.width() : blocks, all);
+}
+
+template <Part kPart, class T>
+void start_scan(const Together<ScanArgs<T>>& all, Run& run) {
+  with_width(all.walks[0].x_width, [&](auto width) {
     if constexpr (sizeof(T) == 2 && width() <= 128) {
-      if (run.has_warpgroups()) return start_walk<WarpgroupScan<T, width(), kPart>>(args, run);
+      if (run.has_warpgroups()) return start_walks<WarpgroupScan<T, width(), kPart>>(all, run);
     }
     if constexpr (std::is_same_v<T, float>) {
-      if (run.rounds_to_tf32()) return start_walk<Scan<T, width(), kPart, Tf32>>(args, run);
+      if (run.rounds_to_tf32()) return start_walks<Scan<T, width(), kPart, Tf32>>(all, run);
     }
-    start_walk<Scan<T, width(), kPart>>(args, run);
+    start_walks<Scan<T, width(), kPart>>(all, run);
   });
 }
 
@@ -50,33 +66,34 @@ inline States states(const float* S, const float* z, int64_t N, int64_t K, int64
   return states(const_cast<float*>(S), const_cast<float*>(z), N, K, V, transposed);
 }
 
-/// Fills args.parts with the state at each cut, or, of parts that are whole segments, args.last with the one
-/// after all.
+/// Fills parts with the states at cuts, or, of parts that are whole segments, last with the one after all.
 template <class T>
-void sum_segments(const ScanArgs<T>& args, Run& run) {
-  const int64_t heads = args.reader_heads / args.readers_a_source;
-  ScanArgs<T> sum = args;
-  sum.reader_heads = static_cast<int>(heads);
-  sum.readers_a_source = 1;
-  sum.segments = args.slots;
-  sum.segments_a_block = 1;
-  start_scan<T, Part::sum>(sum, run);
-  const CombineArgs combine{args.parts,   args.initial, args.cut ? States{} : args.last,
-                            args.tokens,  args.B,       heads,
-                            args.slots,   args.segment, args.decay,
-                            args.reverse, args.cut};
-  run.start<Combine>(Combine::blocks(combine), combine);
+void sum_segments(const Together<ScanArgs<T>>& all, Run& run) {
+  Together<ScanArgs<T>> sums = all;
+  for (auto& sum : sums) {
+    sum.reader_heads /= sum.readers_a_source;
+    sum.readers_a_source = 1;
+    sum.segments = sum.slots;
+    sum.segments_a_block = 1;
+  }
+  start_scan<Part::sum>(sums, run);
+  for (const auto& sum : sums) {
+    const CombineArgs combine{sum.parts,   sum.initial, sum.cut ? States{} : sum.last,
+                              sum.tokens,  sum.B,       sum.reader_heads,
+                              sum.slots,   sum.segment, sum.decay,
+                              sum.reverse, sum.cut};
+    run.start<Combine>(Combine::blocks(combine), combine);
+  }
 }
 
-/// Scratch for a state a slot.
+/// Scratch for a state a slot, laid out as args.parts is.
 template <class T>
-void add_parts(ScanArgs<T>& args, int64_t slots, int64_t K, int64_t V, bool transposed, Run& run) {
+void add_parts(ScanArgs<T>& args, int64_t slots, Run& run) {
   const int64_t count = args.B * (args.reader_heads / args.readers_a_source) * slots;
-  auto* S = run.scratch<float>(count * args.N * K * V);
-  auto* z = args.along == Along::nothing ? nullptr : run.scratch<float>(count * args.N * K);
   args.slots = slots;
-  args.parts = states(S, z, args.N, K, V, transposed);
-  if (!z) args.parts.z_size = 0;
+  args.parts.S = run.scratch<float>(count * args.parts.S_size);
+  if (args.along == Along::nothing) args.parts.z_size = 0;
+  if (args.parts.z_size > 0) args.parts.z = run.scratch<float>(count * args.parts.z_size);
 }
 
 template <class T, class Args>
@@ -89,6 +106,7 @@ ScanArgs<T> scan_args(const Args& call, const Tokens& tokens) {
   args.segments = segments_of(tokens.length, args.segment);
   args.segments_a_block = args.segments;
   args.N = static_cast<int>(call.options.states());
+  args.parts = states(static_cast<float*>(nullptr), nullptr, args.N, s.K, s.V, false);
   args.horizon = call.options.horizon.value_or(0);
   args.position = call.position;
   if constexpr (requires { call.decay; }) args.decay = call.decay;
@@ -97,46 +115,77 @@ ScanArgs<T> scan_args(const Args& call, const Tokens& tokens) {
   return args;
 }
 
-/// Blocks of a launch that goes through whole sequences.
+/// Whether two walks fit one launch: the same kernel, with as many blocks.
 template <class T>
-int64_t whole_blocks(const ScanArgs<T>& args) {
-  const int64_t Y = args.y_width, columns = args.x_width <= 128 ? 64 : 32;
-  return args.B * args.reader_heads * std::max<int64_t>(1, (Y + columns - 1) / columns);
+bool are_alike(const ScanArgs<T>& one, const ScanArgs<T>& other) {
+  bool same_kernel = false;
+  with_width(one.x_width,
+             [&](auto x) { with_width(other.x_width, [&](auto y) { same_kernel = x() == y(); }); });
+  return same_kernel && slices_of(one) == slices_of(other) && one.B == other.B &&
+         one.reader_heads == other.reader_heads && one.segments == other.segments &&
+         one.tokens.length == other.tokens.length;
 }
 
-/// The sweep, by one block a head and slice where that fills the GPU, else by one a segment.
-template <class T>
-void sweep(ScanArgs<T> args, int64_t K, int64_t V, bool transposed, Run& run) {
-  if (args.segments > 1 && whole_blocks(args) < run.width()) {
-    args.cut = true;
-    add_parts(args, args.segments - 1, K, V, transposed, run);
-    sum_segments(args, run);
-    args.segments_a_block = 1;
+/// Calls start(Together) for walks in the order that they have, those that are alike at once.
+template <class T, class Start>
+void for_alike(std::initializer_list<ScanArgs<T>> walks, const Start& start) {
+  Together<ScanArgs<T>> all;
+  for (const auto& next : walks) {
+    if (all.count > 0 && !are_alike(all.walks[0], next)) {
+      start(all);
+      all.count = 0;
+    }
+    all.walks[all.count++] = next;
   }
-  start_scan<T, Part::sweep>(args, run);
+  start(all);
+}
+
+/// Causal sweeps, as split_sweep() says.
+template <class T>
+void sweep(std::initializer_list<ScanArgs<T>> walks, Run& run) {
+  for_alike(walks, [&](Together<ScanArgs<T>> all) {
+    const auto& one = all.walks[0];
+    const int64_t blocks = all.count * whole_blocks(one);
+    const bool knows_lengths = !one.tokens.cu_seqlens || one.B == 1;
+    const Split split =
+        split_sweep(blocks, blocks / one.readers_a_source, one.segments, run.width(), knows_lengths);
+    for (auto& args : all) {
+      args.segments_a_block = split.segments_a_block;
+      args.cut = split.cut;
+      const int64_t groups = groups_of(args.segments, args.segments_a_block);
+      args.in_turn = groups > 1 && !args.cut;
+      if (groups > 1) add_parts(args, groups - 1, run);
+    }
+    if (split.cut) sum_segments(all, run);
+    start_scan<Part::sweep>(all, run);
+  });
 }
 
 /// Reads one state from every row. Each block brings the state anew, mostly from the L2 cache: it has as many
 /// rows as leave the GPU eight blocks a processor, so that few processors wait for the last ones.
 template <class T>
-void read(ScanArgs<T> args, Run& run) {
-  constexpr int64_t kLeast = 256, kBlocks = 8;
-  int64_t rows = kLeast;
-  while (rows < args.segment &&
-         whole_blocks(args) * (args.tokens.length / (2 * rows)) >= kBlocks * run.width())
-    rows *= 2;
-  args.segment = rows;
-  args.segments = (args.tokens.length + rows - 1) / rows;
-  args.segments_a_block = 1;
-  if (args.segments > 0) start_scan<T, Part::read>(args, run);
+void read(std::initializer_list<ScanArgs<T>> walks, Run& run) {
+  for_alike(walks, [&](Together<ScanArgs<T>> all) {
+    constexpr int64_t kLeast = 256, kBlocks = 8;
+    const auto& one = all.walks[0];
+    const int64_t blocks = all.count * whole_blocks(one), length = one.tokens.length;
+    int64_t rows = kLeast;
+    while (rows < one.segment && blocks * (length / (2 * rows)) >= kBlocks * run.width()) rows *= 2;
+    for (auto& args : all) {
+      args.segment = rows;
+      args.segments = (length + rows - 1) / rows;
+      args.segments_a_block = 1;
+    }
+    if (length > 0) start_scan<Part::read>(all, run);
+  });
 }
 
 /// The state of every token into args.last.
 template <class T>
-void sum(ScanArgs<T> args, int64_t K, int64_t V, Run& run) {
-  add_parts(args, args.segments, K, V, false, run);
-  if (!args.last.z) args.parts.z = nullptr, args.parts.z_size = 0;
-  sum_segments(args, run);
+void sum(ScanArgs<T> args, Run& run) {
+  if (!args.last.z) args.parts.z_size = 0;
+  add_parts(args, args.segments, run);
+  sum_segments(Together<ScanArgs<T>>(args), run);
 }
 
 inline float floor_of(const AttentionOptions& options) {

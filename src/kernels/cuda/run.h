@@ -47,6 +47,15 @@ class Run {
     if (starts_) return launch<Kernel>(blocks, typename Kernel::Args(args), execution_.stream, device_);
     prepare<Kernel>(blocks, device_);
   }
+  /// As launches of `at_once` blocks, one after another.
+  template <class Kernel, class Args>
+  void start_in_turn(int64_t blocks, int64_t at_once, const Args& args) {
+    if (!starts_) return prepare<Kernel>(std::min(blocks, at_once), device_);
+    typename Kernel::Args now(args);
+    for (; now.first_block < blocks; now.first_block += at_once) {
+      launch<Kernel>(std::min(at_once, blocks - now.first_block), now, execution_.stream, device_);
+    }
+  }
 
   /// @throws OutOfMemory
   void take_memory() {

@@ -20,10 +20,10 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
  public:
   using typename Base::L;
 
-  COSFORMER_DEVICE explicit Scan(const ScanArgs<T>& args);
+  COSFORMER_DEVICE Scan(const ScanArgs<T>& args, int64_t index);
 
  private:
-  COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_rows(int first, int valid, int source_head, int stage);
   COSFORMER_DEVICE void hand_over() { wait_for_copies(); }
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
@@ -42,7 +42,9 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   // A state's warps have a wave and X / 4 rows each.
   COSFORMER_DEVICE int wave() const { return thread() / 32 % 2; }
   COSFORMER_DEVICE int state_wave(int) const { return wave(); }
-  COSFORMER_DEVICE int state_x(int m, int, int i) const { return thread() / 64 * (X / 4) + fragment_row(m, i); }
+  COSFORMER_DEVICE int state_x(int m, int, int i) const {
+    return thread() / 64 * (X / 4) + fragment_row(m, i);
+  }
   COSFORMER_DEVICE int state_y(int n, int i) const { return fragment_column(n, i); }
   // An output's warps have 16 M rows and 8 N columns each.
   COSFORMER_DEVICE int warp_row() const { return thread() / 32 % L::kRowWarps * (16 * L::M); }
@@ -65,7 +67,7 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
 };
 
 template <class T, int kX, Part kPart, class P>
-COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args) : Base(args) {
+COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args, int64_t index) : Base(args, index) {
   row_sums_ = vector_ + 2 * X;
   scales_ = row_sums_ + L::kColumnWarps * C;
   state_ = reinterpret_cast<T*>(scales_ + C);
@@ -74,8 +76,7 @@ COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args) : Base(arg
 }
 
 template <class T, int kX, Part kPart, class P>
-COSFORMER_DEVICE void Scan<T, kX, kPart, P>::fetch_rows(int64_t first, int valid, int source_head,
-                                                        int stage) {
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::fetch_rows(int first, int valid, int source_head, int stage) {
   auto* a = reinterpret_cast<T*>(stage_rows(stage));
   T* b = a + C * L::kWide;
   T* c = b + C * L::kWide;

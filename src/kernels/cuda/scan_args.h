@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/operand.h"
 
 // One sweep over a sequence, of which every pass of causal attention is a case:
@@ -70,12 +72,32 @@ struct ScanArgs {
   float eps = 0;
 
   States initial, last;  ///< of (sequence, state head)
-  /// Of (sequence, state head, slot). In a sequence that is cut, a slot an end of a segment where another
-  /// follows: first the segment's own sum (in reverse: that of the one that follows), then the state there.
-  /// Else a slot a segment, with its sum.
+  /// Of (sequence, state head, slot). Of a sweep that is cut, or goes on in turn, a slot an end of a block's
+  /// segments where another block follows, with the state there. Where it is cut that was first the sum of
+  /// the segment (in reverse: of the one that follows). Of a sum of all, a slot a segment, with its sum.
   States parts;
   int64_t slots = 0;
-  bool cut = false;
+  bool cut = false;      ///< all blocks at once, from states that other passes have put in parts
+  bool in_turn = false;  ///< each block leaves its last state in parts for a block of a later launch
+};
+
+/// What a launch goes through: walks with as many blocks each, which take turns, so that the blocks of one
+/// head run at the same time and rows that they share come from memory once.
+template <class Args>
+struct Together {
+  static constexpr int kMost = 3;
+  Args walks[kMost];
+  int count = 0;
+  int64_t first_block = 0;  ///< of this launch
+
+  Together() = default;
+  explicit Together(const Args& one) : walks{one}, count(1) {}
+  template <class Other>
+  explicit Together(const Together<Other>& other) : count(other.count), first_block(other.first_block) {
+    for (int i = 0; i < count; ++i) walks[i] = Args(other.walks[i]);
+  }
+  Args* begin() { return walks; }
+  Args* end() { return walks + count; }
 };
 
 }  // namespace cosformer::cuda

@@ -17,6 +17,7 @@ struct ScanLayout {
   static constexpr int M = C / (16 * kRowWarps), kN = Y / (8 * kColumnWarps),
                        kPairsN = C / (8 * kColumnWarps);
   static constexpr int kStateM = X / 64, kStateN = Y / 8;
+  static constexpr int kBlocksAProcessor = 0;  ///< as many as the compiler comes to
 
   static constexpr int kStageBytes = (2 * C * kWide + C * kNarrow) * static_cast<int>(sizeof(T)) +
                                      Factors::kArrays * C * static_cast<int>(sizeof(float));

@@ -21,6 +21,42 @@ inline int64_t segments_of(int64_t length, int64_t segment) {
   return std::max<int64_t>(1, (length + segment - 1) / segment);
 }
 
+inline int64_t groups_of(int64_t segments, int64_t segments_a_block) {
+  return (segments + segments_a_block - 1) / segments_a_block;
+}
+
+/// How the blocks of a sweep share its sequences.
+struct Split {
+  int64_t segments_a_block = 1;
+  bool cut = false;  ///< blocks of one sequence run at once, after a pass of sums; else one after another
+};
+
+/// The split that takes the least time, where a processor has one block at a time. A sequence a block leaves
+/// processors idle at the end, unless blocks are many or fill them evenly; so sequences are gone through in
+/// launches of a block a processor, of which each goes on where the ones before ended. Where not even the
+/// first launch is full, sequences are cut.
+/// @param blocks one a sequence, head and slice
+/// @param sums blocks of the pass of sums, a segment
+/// @param knows_lengths whether sequences have about as many segments as the longest
+inline Split split_sweep(int64_t blocks, int64_t sums, int64_t segments, int64_t processors,
+                         bool knows_lengths) {
+  // In a segment's time, estimated: another launch, the pass that adds sums, a segment's sum.
+  constexpr double kLaunch = 0.04, kCombine = 0.1, kSum = 0.5;
+  const auto rounds = [&](int64_t count) { return static_cast<double>(groups_of(count, processors)); };
+  Split best{.segments_a_block = segments};
+  double least = rounds(blocks) * static_cast<double>(segments);
+  if (blocks < processors) {
+    const double time = rounds(blocks * segments) + kSum * rounds(sums * (segments - 1)) + kCombine;
+    return segments > 1 && (!knows_lengths || time < least) ? Split{.cut = true} : best;
+  }
+  for (int64_t length = segments - 1; knows_lengths && length > 0; --length) {
+    const double time =
+        rounds(blocks * groups_of(segments, length)) * (static_cast<double>(length) + kLaunch);
+    if (time < least) least = time, best.segments_a_block = length;
+  }
+  return best;
+}
+
 /// Bytes to and from memory.
 struct Traffic {
   int64_t states = 0, rows = 0;

@@ -11,6 +11,18 @@ struct Factors {
   float *source_cos, *source_sin, *source_scale, *source_add;
 };
 
+/// A launch of walks.
+template <class Walk>
+struct Walks {
+  using Args = Together<typename Walk::Args>;
+  static constexpr int kBytes = Walk::kBytes, kBlocksAProcessor = Walk::L::kBlocksAProcessor;
+
+  COSFORMER_DEVICE static void run(const Args& all) {
+    const int64_t index = all.first_block + block();
+    Walk::run(all.walks[index % all.count], index / all.count);
+  }
+};
+
 /// A block's way through its chunks, whatever multiplies the tiles: which head, columns, segments and chunks
 /// are its own, the numbers of tokens, and the state between chunks.
 ///
@@ -31,8 +43,8 @@ class Walk {
   static constexpr int kBytes = L::kBytes;
 
   template <class DerivedArgs>
-  COSFORMER_DEVICE static void run(const DerivedArgs& args) {
-    Derived walk(args);
+  COSFORMER_DEVICE static void run(const DerivedArgs& args, int64_t index) {
+    Derived walk(args, index);
     walk.go();
   }
 
@@ -49,12 +61,18 @@ class Walk {
     float fade;      ///< what the segment's own sum fades by
   };
 
-  COSFORMER_DEVICE explicit Walk(const Args& args);
+  COSFORMER_DEVICE Walk(const ScanArgs<T>& args, int64_t index);
   COSFORMER_DEVICE void go();
 
+  /// A chunk and one of its sources, and where its rows are.
+  struct Item {
+    int chunk = 0, source = 0, stage = 0;
+  };
+  COSFORMER_DEVICE Item after(Item item) const;
+
   COSFORMER_DEVICE Factors factors(int stage) const;
-  COSFORMER_DEVICE void fetch(int64_t chunk, int source, int stage);
-  COSFORMER_DEVICE void fetch_factors(int64_t first, int source_head, int stage);
+  COSFORMER_DEVICE void fetch(const Item& item);
+  COSFORMER_DEVICE void fetch_factors(int first, int source_head, int stage);
 
   COSFORMER_DEVICE void load_state(const States& from, int64_t index);
   COSFORMER_DEVICE void store_state(const States& to, int64_t index) const;
@@ -79,17 +97,16 @@ class Walk {
   COSFORMER_DEVICE int along_element() const { return thread() / along_parts(); }
   COSFORMER_DEVICE int along_part() const { return thread() % along_parts(); }
 
-  const Args& args_;
-  int64_t b_ = 0, count_ = 0, first_position_ = 0, first_segment_ = 0, index_ = 0;
-  int head_ = 0, column_ = 0;
+  const ScanArgs<T>& args_;
+  int64_t b_ = 0, first_position_ = 0, index_ = 0;
+  int head_ = 0, column_ = 0, count_ = 0, group_ = 0, first_segment_ = 0;
   float decay_ = 0;
 
   char* memory_;
   float *table_, *vector_;  ///< [C], cosines by distance; [2, X]
 
   // The chunk at hand.
-  int64_t first_ = 0;
-  int valid_ = 0;
+  int first_ = 0, valid_ = 0;
 
   bool started_ = false;  ///< whether the state may be other than 0
   float local_[L::kStateM][L::kStateN][4];
@@ -97,17 +114,18 @@ class Walk {
 };
 
 template <class Derived, class L, Part kPart>
-COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const Args& args) : args_(args), memory_(block_memory()) {
-  int64_t index = block();
+COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const ScanArgs<T>& args, int64_t index)
+    : args_(args), memory_(block_memory()) {
   column_ = static_cast<int>(index % args.slices) * Y;
   index /= args.slices;
   head_ = static_cast<int>(index % args.reader_heads);
   index /= args.reader_heads;
-  const int64_t groups = (args.segments + args.segments_a_block - 1) / args.segments_a_block;
-  first_segment_ = index % groups * args.segments_a_block;
+  b_ = index % args.B;
+  group_ = static_cast<int>(index / args.B);
+  if (args.in_turn && args.reverse) group_ = static_cast<int>(args.slots) - group_;
+  first_segment_ = group_ * static_cast<int>(args.segments_a_block);
   if (kPart == Part::sum && args.cut && args.reverse) ++first_segment_;  // the sums of those that follow
-  b_ = index / groups;
-  count_ = count(args.tokens, b_);
+  count_ = static_cast<int>(count(args.tokens, b_));
   first_position_ = args.position ? args.position[b_] : 0;
   const int state_head = head_ / args.readers_a_source;
   decay_ = args.decay ? args.decay[state_head] : 0;
@@ -123,80 +141,91 @@ COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const Args& args) : args_(args), 
   }
 }
 
+template <class Derived, class L, Part kPart>
+COSFORMER_DEVICE auto Walk<Derived, L, kPart>::after(Item item) const -> Item {
+  item.stage = item.stage + 1 < L::kStages ? item.stage + 1 : 0;
+  if (kSums && item.source + 1 < args_.sources_a_reader) return {item.chunk, item.source + 1, item.stage};
+  return {item.chunk + (args_.reverse ? -1 : 1), 0, item.stage};
+}
+
 /// Work O(chunks); a chunk's rows arrive while those before are computed, where there is room for several.
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
-  const int64_t begin = first_segment_ * args_.segment;
-  int64_t end = begin + args_.segments_a_block * args_.segment;
-  end = end < count_ ? end : count_;
-  const int64_t chunks = end > begin ? (end - begin + C - 1) / C : 0;
+  const int segment = static_cast<int>(args_.segment);
+  const int begin = first_segment_ * segment;
+  const int64_t most = args_.segments_a_block * args_.segment;
+  const int end = most < count_ - begin ? begin + static_cast<int>(most) : count_;
+  const int chunks = end > begin ? (end - begin + C - 1) / C : 0;
   const bool comes_last =
       args_.reverse ? first_segment_ == 0 : end == count_ && (chunks > 0 || first_segment_ == 0);
   const bool wants_last = kPart == Part::sweep && comes_last && (args_.last.S || args_.last.z);
+  const bool hands_on = kPart == Part::sweep && args_.in_turn && (args_.reverse ? begin > 0 : end < count_);
   if (chunks == 0 && !wants_last) return;
   if (kPart == Part::sum && args_.cut && comes_last) return;  // no segment follows
 
   clear_local();
-  if (kPart == Part::sweep && args_.cut && (args_.reverse ? end < count_ : begin > 0)) {
-    load_state(args_.parts, index_ * args_.slots + (args_.reverse ? first_segment_ : first_segment_ - 1));
-    started_ = true;
-  } else {
-    if (kPart != Part::read) load_state(kPart == Part::sum ? States{} : args_.initial, index_);
-    started_ = kPart != Part::sum && args_.initial.S;
+  const bool goes_on = kPart == Part::sweep && (args_.cut || args_.in_turn) &&
+                       (args_.reverse ? end < count_ : begin > 0);  // where another block ended
+  const int64_t slots = index_ * args_.slots;
+  if (kPart == Part::sweep) {
+    load_state(goes_on ? args_.parts : args_.initial,
+               goes_on ? slots + (args_.reverse ? group_ : group_ - 1) : index_);
   }
+  started_ = goes_on || (kPart != Part::sum && args_.initial.S);
 
-  const int sources = kSums ? args_.sources_a_reader : 1;
-  const int64_t items = chunks * sources;
-  const auto chunk_of = [&](int64_t item) {
-    return begin / C + (args_.reverse ? chunks - 1 - item / sources : item / sources);
-  };
-  const auto bring = [&](int64_t item) {
-    if (item >= items) return;
-    fetch(chunk_of(item), static_cast<int>(item % sources), static_cast<int>(item % L::kStages));
+  const int past = begin / C + (args_.reverse ? -1 : chunks);  // the chunk that is none
+  const Item beginning{.chunk = begin / C + (args_.reverse ? chunks - 1 : 0)};
+  Item coming = beginning;
+  const auto bring = [&] {
+    if (coming.chunk == past) return;
+    fetch(coming);
+    coming = after(coming);
   };
   constexpr int kAhead = L::kStages > 1 ? L::kStages - 1 : 1;
-  for (int item = 0; item < kAhead; ++item) bring(item);
+  for (int k = 0; k < kAhead; ++k) bring();
   if (kPart == Part::read) {  // while the first rows come
     load_state(args_.initial, index_);
     derived().put_state(1.0F);
     put_vector(1.0F);
   }
-  for (int64_t item = 0; item < items; ++item) {
-    const int stage = static_cast<int>(item % L::kStages), source = static_cast<int>(item % sources);
+  for (Item item = beginning; item.chunk != past; item = after(item)) {
     derived().hand_over();
     sync();
-    if (L::kStages > 1) bring(item + kAhead);
-    derived().arrive(stage);
-    first_ = chunk_of(item) * C;
-    valid_ = static_cast<int>(count_ - first_ < C ? count_ - first_ : C);
-    const int64_t segment_begin = first_ / args_.segment * args_.segment;
-    const int64_t segment_end =
-        segment_begin + args_.segment < count_ ? segment_begin + args_.segment : count_;
-    const bool first_source = source == 0, last_source = source == sources - 1;
-    derived().compute(Chunk{.first_source = first_source,
-                            .last_source = last_source,
-                            .adds = !last_source || item + 1 < items || kPart == Part::sum || wants_last,
-                            .new_state = first_source && started_ && (kPart == Part::sweep || item == 0),
-                            .faded = kPart == Part::read ? 1.0F
-                                     : args_.reverse     ? fading(segment_end - first_ - valid_)
-                                                         : fading(first_ - segment_begin),
-                            .fade = first_source ? fading(valid_) : 1.0F},
-                      factors(stage));
+    if (L::kStages > 1) bring();
+    derived().arrive(item.stage);
+    first_ = item.chunk * C;
+    valid_ = count_ - first_ < C ? count_ - first_ : C;
+    const int segment_begin = first_ & -segment;  // a power of 2
+    const int segment_end = segment < count_ - segment_begin ? segment_begin + segment : count_;
+    const Item next = after(item);
+    const bool first_source = item.source == 0, last_source = next.source == 0;
+    derived().compute(
+        Chunk{
+            .first_source = first_source,
+            .last_source = last_source,
+            .adds = !last_source || next.chunk != past || kPart == Part::sum || wants_last || hands_on,
+            .new_state = first_source && started_ && (kPart == Part::sweep || item.chunk == beginning.chunk),
+            .faded = kPart == Part::read ? 1.0F
+                     : args_.reverse     ? fading(segment_end - first_ - valid_)
+                                         : fading(first_ - segment_begin),
+            .fade = first_source ? fading(valid_) : 1.0F},
+        factors(item.stage));
     if (kSums && last_source) {
       started_ = true;
       const bool ends = args_.reverse ? first_ == segment_begin : first_ + valid_ == segment_end;
       if (kPart == Part::sweep && ends) end_segment(fading(segment_end - segment_begin));
     }
-    if (L::kStages == 1 && item + 1 < items) {
+    if (L::kStages == 1) {
       sync();
-      bring(item + 1);
+      bring();
     }
   }
   if (kPart == Part::sum) {
-    store_state(args_.parts,
-                index_ * args_.slots + (args_.cut && args_.reverse ? first_segment_ - 1 : first_segment_));
+    store_state(args_.parts, slots + (args_.cut && args_.reverse ? first_segment_ - 1 : first_segment_));
+  } else if ((wants_last || hands_on) && head_ % args_.readers_a_source == 0) {
+    store_state(hands_on ? args_.parts : args_.last,
+                hands_on ? slots + (args_.reverse ? group_ - 1 : group_) : index_);
   }
-  if (wants_last && head_ % args_.readers_a_source == 0) store_state(args_.last, index_);
 }
 
 }  // namespace cosformer::cuda

@@ -14,19 +14,19 @@ COSFORMER_DEVICE Factors Walk<Derived, L, kPart>::factors(int stage) const {
 
 /// Begins to bring a chunk's rows and the numbers of its tokens.
 template <class Derived, class L, Part kPart>
-COSFORMER_DEVICE void Walk<Derived, L, kPart>::fetch(int64_t chunk, int source, int stage) {
-  const int64_t first = chunk * C;
-  const int source_head = head_ / args_.readers_a_source * args_.sources_a_reader + source;
-  derived().fetch_rows(first, static_cast<int>(count_ - first < C ? count_ - first : C), source_head, stage);
-  fetch_factors(first, source_head, stage);
+COSFORMER_DEVICE void Walk<Derived, L, kPart>::fetch(const Item& item) {
+  const int first = item.chunk * C;
+  const int source_head = head_ / args_.readers_a_source * args_.sources_a_reader + item.source;
+  derived().fetch_rows(first, count_ - first < C ? count_ - first : C, source_head, item.stage);
+  fetch_factors(first, source_head, item.stage);
 }
 
 template <class Derived, class L, Part kPart>
-COSFORMER_DEVICE void Walk<Derived, L, kPart>::fetch_factors(int64_t first, int source_head, int stage) {
+COSFORMER_DEVICE void Walk<Derived, L, kPart>::fetch_factors(int first, int source_head, int stage) {
   const Factors f = factors(stage);
   const int r = thread();
   if (r >= C) return;
-  const int64_t i = first + r, end = kPart == Part::read || first + C > count_ ? count_ : first + C;
+  const int i = first + r, end = kPart == Part::read || C > count_ - first ? count_ : first + C;
   if (i >= count_) {  // no token: reads nothing, adds nothing
     f.reader_cos[r] = f.reader_sin[r] = f.reader_scale[r] = f.reader_add[r] = 0;
     f.source_cos[r] = f.source_sin[r] = f.source_scale[r] = f.source_add[r] = 0;

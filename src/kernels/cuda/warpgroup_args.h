@@ -12,6 +12,7 @@ struct WarpgroupArgs : ScanArgs<T> {
   TensorMap a_map = {}, b_map = {}, c_map = {}, gate_map = {};
   bool mapped = false;  ///< else every row is gathered
 
+  WarpgroupArgs() = default;
   explicit WarpgroupArgs(const ScanArgs<T>& args) : ScanArgs<T>(args) {
     using L = WarpgroupLayout<T, 64, kPart>;
     mapped = args.tokens.length >= L::C;

@@ -9,7 +9,7 @@
 namespace cosformer::cuda {
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int64_t first, int valid, int source_head,
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int first, int valid, int source_head,
                                                               int stage) {
   if (maps_.mapped && valid == C && adjoin(args_.tokens, b_, first, C)) {
     if (thread() == 0) fetch_boxes(first, source_head, stage);
@@ -26,7 +26,7 @@ COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::brings_gate(int source_head) 
 }
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int64_t first, int source_head, int stage) {
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int first, int source_head, int stage) {
   const int at = static_cast<int>(cuda::row(args_.tokens, b_, first));
   const int b = args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_);
   char* to = stage_rows(stage);
@@ -47,7 +47,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int64_t first, in
 }
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int64_t first, int valid, int source_head,
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int first, int valid, int source_head,
                                                                int stage) {
   char* to = stage_rows(stage);
   const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };

@@ -27,17 +27,16 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
  public:
   using typename Base::L;
   using Args = WarpgroupArgs<T, kPart>;
-  static constexpr int kBlocksAProcessor = L::kBlocksAProcessor;
 
-  COSFORMER_DEVICE static void run(const Args& args) {
+  COSFORMER_DEVICE static void run(const Args& args, int64_t index) {
 #if defined(COSFORMER_EMULATE_CUDA) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    Base::run(args);
+    Base::run(args, index);
 #else
-    (void)args;
+    (void)args, (void)index;
     __trap();  // never started where this is the code
 #endif
   }
-  COSFORMER_DEVICE explicit WarpgroupScan(const Args& args);
+  COSFORMER_DEVICE WarpgroupScan(const Args& args, int64_t index);
 
  private:
   static constexpr int kPairsN = C / 8, kOutN = Y / 16;
@@ -46,10 +45,10 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
     uint32_t at[4];
   };
 
-  COSFORMER_DEVICE void fetch_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_rows(int first, int valid, int source_head, int stage);
   COSFORMER_DEVICE bool brings_gate(int source_head) const;
-  COSFORMER_DEVICE void fetch_boxes(int64_t first, int source_head, int stage);
-  COSFORMER_DEVICE void gather_rows(int64_t first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_boxes(int first, int source_head, int stage);
+  COSFORMER_DEVICE void gather_rows(int first, int valid, int source_head, int stage);
   COSFORMER_DEVICE void hand_over();
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
@@ -141,7 +140,8 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 };
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args) : Base(args), maps_(args) {
+COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, int64_t index)
+    : Base(args, index), maps_(args) {
   sums_ = vector_ + 2 * X;
   barriers_ = reinterpret_cast<uint64_t*>(sums_ + C);
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
