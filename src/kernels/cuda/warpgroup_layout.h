@@ -5,7 +5,7 @@
 namespace cosformer::cuda {
 
 /// Sizes of tiles for Hopper's matrix instructions. Every panel begins at a multiple of 1,024 bytes. A read
-/// has little else than rows a: two blocks of it fit a processor, each with three chunks.
+/// has little else than rows a, a sum than rows b and c: two blocks of them fit a processor.
 template <class kT, int kX, Part kPart>
 struct WarpgroupLayout {
   using T = kT;
@@ -19,19 +19,19 @@ struct WarpgroupLayout {
 
   // A stage: rows a, b and c, those of the gate, in whose place outputs leave, and numbers of tokens.
   static constexpr int kStages = kSums ? 2 : 3;
-  static constexpr int kB = kWideBytes, kC = kB + (kSums ? kWideBytes : 0),
+  static constexpr int kB = kReads ? kWideBytes : 0, kC = kB + (kSums ? kWideBytes : 0),
                        kOut = kC + (kSums ? kValueBytes : 0);
   static constexpr int kStageBytes =
       kOut + (kReads ? kPanel : 0) + Factors::kArrays * C * static_cast<int>(sizeof(float));
 
   static constexpr int kFloatBytes = 2048;  // table, vector, sums, barriers
-  static constexpr int kStateBytes = 2 * X * 128, kWaveBytes = kSums ? 2 * kPanel : 0;
+  static constexpr int kStateBytes = kReads ? 2 * X * 128 : 0, kWaveBytes = kSums ? 2 * kPanel : 0;
   static constexpr int kBeforeBytes =
-      kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
+      kReads && kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
   static constexpr int kBytes = kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes;
   // Of 228 KB, each block takes 1 KB more.
-  static constexpr int kBlocksAProcessor = kSums ? 0 : 2;
-  static_assert((kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);
+  static constexpr int kBlocksAProcessor = kReads && kSums ? 0 : 2;
+  static_assert((kReads && kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);
   static_assert(kStageBytes % 1024 == 0 &&
                 (2 * C + 2 * X) * sizeof(float) + kStages * sizeof(uint64_t) <= kFloatBytes);
 };
