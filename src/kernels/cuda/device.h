@@ -179,12 +179,9 @@ COSFORMER_DEVICE uint32_t at_least(uint32_t pair, uint32_t floors, float16) {
 COSFORMER_DEVICE float fused(float x, float y, float z) {
   return __fmaf_rn(x, y, z);
 }
-/// cos and sin of pi x, each rounded once.
-COSFORMER_DEVICE void cos_sin_of_pi(double x, float& cosine, float& sine) {
-  double c, s;
-  sincospi(x, &s, &c);
-  cosine = static_cast<float>(c);
-  sine = static_cast<float>(s);
+/// cos and sin of pi x
+COSFORMER_DEVICE void cos_sin_of_pi(double x, double& cosine, double& sine) {
+  sincospi(x, &sine, &cosine);
 }
 COSFORMER_DEVICE float exponential(double x) {
   return static_cast<float>(exp(x));

@@ -358,9 +358,9 @@ uint32_t at_least(uint32_t pair, uint32_t floors, T) {
 inline float fused(float x, float y, float z) {
   return static_cast<float>(static_cast<double>(x) * static_cast<double>(y) + static_cast<double>(z));
 }
-inline void cos_sin_of_pi(double x, float& cosine, float& sine) {
-  cosine = static_cast<float>(std::cos(x * 3.141592653589793));
-  sine = static_cast<float>(std::sin(x * 3.141592653589793));
+inline void cos_sin_of_pi(double x, double& cosine, double& sine) {
+  cosine = std::cos(x * 3.141592653589793);
+  sine = std::sin(x * 3.141592653589793);
 }
 inline float exponential(double x) {
   return static_cast<float>(std::exp(x));

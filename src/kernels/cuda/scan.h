@@ -13,8 +13,8 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   using Base = Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart>;
   friend Base;
   using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
-      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
-      Base::vector_, Base::X, Base::Y;
+      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::valid_, Base::own_,
+      Base::X, Base::Y;
   using typename Base::Chunk;
 
  public:
@@ -68,7 +68,7 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
 
 template <class T, int kX, Part kPart, class P>
 COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args, int64_t index) : Base(args, index) {
-  row_sums_ = vector_ + 2 * X;
+  row_sums_ = reinterpret_cast<float*>(&own_ + 1);
   scales_ = row_sums_ + L::kColumnWarps * C;
   state_ = reinterpret_cast<T*>(scales_ + C);
   pairs_ = state_ + X * L::kWaves;

@@ -22,7 +22,8 @@ struct ScanLayout {
   static constexpr int kStageBytes = (2 * C * kWide + C * kNarrow) * static_cast<int>(sizeof(T)) +
                                      Factors::kArrays * C * static_cast<int>(sizeof(float));
   static constexpr int kRestBytes = (X * kWaves + C * kPairs + C * kWaves) * static_cast<int>(sizeof(T)) +
-                                    (C + 2 * X + kColumnWarps * C + C) * static_cast<int>(sizeof(float));
+                                    (kColumnWarps * C + C) * static_cast<int>(sizeof(float)) +
+                                    static_cast<int>(sizeof(WalkMemory<X, C, Part::sweep>));
   static constexpr int kMost = 160 * 1024;  // what a block may have on sm_80
   static constexpr int kStages = 2 * kStageBytes + kRestBytes <= kMost ? 2 : 1;
   static constexpr int kBytes = kStages * kStageBytes + kRestBytes;

@@ -48,7 +48,7 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
         for (int i = 0; i < 2; ++i) {
           const int s = column + fragment_column(n, i);
           const float weight = (sum[m][n][half + i] + f.reader_add[r] + f.source_add[s]) *
-                               table_[r < s ? s - r : r - s] * f.source_scale[s];
+                               own_.table[r < s ? s - r : r - s] * f.source_scale[s];
           pair[i] = sees(r, s) ? weight : 0.0F;
           row_sum += pair[i];
         }
@@ -121,8 +121,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::find_denominators(const Factors& f)
   float sums[2] = {};
   for (int x = part; started_ && x < X; x += kParts) {
     const float feature = at_least(widen(a_[r * L::kWide + x]), args_.floor_a);
-    sums[0] = fused(feature, vector_[x], sums[0]);
-    if (args_.N == 2) sums[1] = fused(feature, vector_[X + x], sums[1]);
+    sums[0] = fused(feature, own_.vector[0][x], sums[0]);
+    if (args_.N == 2) sums[1] = fused(feature, own_.vector[1][x], sums[1]);
   }
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
@@ -156,8 +156,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_rows(const Factors& f) {
         for (int i = 0; i < 2; ++i) {
           float sum = out_[m][n][half + i];
           if (args_.along == Along::c && started_) {
-            float z = f.reader_cos[r] * vector_[y + i];
-            if (args_.N == 2) z = fused(f.reader_sin[r], vector_[X + y + i], z);
+            float z = f.reader_cos[r] * own_.vector[0][y + i];
+            if (args_.N == 2) z = fused(f.reader_sin[r], own_.vector[1][y + i], z);
             sum = fused(share, z, sum);
           }
           pair[i] = sum * scale;

@@ -41,12 +41,12 @@ class Step {
     auto& memory = *reinterpret_cast<Memory*>(block_memory());
     if (thread() == 0) memory.position = take_position(args, b);
     sync();
-    float wave[2] = {1, 0};
+    double cosine = 1, sine = 0;
     const int64_t position = memory.position;
     if (args.horizon > 0) {
-      cos_sin_of_pi(static_cast<double>(position) / (2.0 * static_cast<double>(args.horizon)), wave[0],
-                    wave[1]);
+      cos_sin_of_pi(static_cast<double>(position) / (2.0 * static_cast<double>(args.horizon)), cosine, sine);
     }
+    float wave[2] = {static_cast<float>(cosine), static_cast<float>(sine)};
     const bool bad = position < 0 || (args.horizon > 0 && position >= args.horizon);
     if (bad) wave[0] = wave[1] = __builtin_nanf("");
     const float fade = args.decay ? exponential(-static_cast<double>(args.decay[g])) : 1.0F;

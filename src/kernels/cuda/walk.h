@@ -11,6 +11,22 @@ struct Factors {
   float *source_cos, *source_sin, *source_scale, *source_add;
 };
 
+struct Angle {
+  double cosine, sine;
+};
+
+/// What a walk keeps in a block's memory beside its stages.
+template <int X, int C, Part kPart>
+struct alignas(16) WalkMemory {
+  static constexpr int kWindow = 16;  ///< chunks whose first tokens' angles are worked out at once
+
+  Angle offsets[C];                           ///< of a chunk's tokens from its first one
+  Angle bases[2][kWindow];                    ///< of the first tokens of chunks, of this window and the next
+  float vector[2][X];                         ///< what goes along with the state, before the chunk
+  float table[kPart == Part::sweep ? C : 1];  ///< cosines by distance, faded
+  float fades[kPart == Part::read ? 1 : C + 1];  ///< by tokens
+};
+
 /// A launch of walks.
 template <class Walk>
 struct Walks {
@@ -51,6 +67,7 @@ class Walk {
  protected:
   static constexpr int X = L::X, Y = L::Y, C = L::C;
   static constexpr bool kReads = kPart != Part::sum, kSums = kPart != Part::read;
+  using Own = WalkMemory<X, C, kPart>;
 
   /// What is to be done with the chunk at hand and one of its sources.
   struct Chunk {
@@ -71,8 +88,10 @@ class Walk {
   COSFORMER_DEVICE Item after(Item item) const;
 
   COSFORMER_DEVICE Factors factors(int stage) const;
-  COSFORMER_DEVICE void fetch(const Item& item);
-  COSFORMER_DEVICE void fetch_factors(int first, int source_head, int stage);
+  COSFORMER_DEVICE int source_head(const Item& item) const;
+  COSFORMER_DEVICE void begin_fetch(const Item& item);
+  COSFORMER_DEVICE void end_fetch(const Item& item);
+  COSFORMER_DEVICE void put_bases(int window);
 
   COSFORMER_DEVICE void load_state(const States& from, int64_t index);
   COSFORMER_DEVICE void store_state(const States& to, int64_t index) const;
@@ -91,6 +110,14 @@ class Walk {
   COSFORMER_DEVICE float fading(int64_t tokens) const {
     return decay_ == 0 ? 1.0F : exponential(-static_cast<double>(decay_) * static_cast<double>(tokens));
   }
+  COSFORMER_DEVICE Angle angle(int64_t position) const {
+    Angle at{1, 0};
+    if (args_.horizon > 0) {
+      cos_sin_of_pi(static_cast<double>(position) / (2.0 * static_cast<double>(args_.horizon)), at.cosine,
+                    at.sine);
+    }
+    return at;
+  }
   COSFORMER_DEVICE char* stage_rows(int stage) const { return memory_ + stage * L::kStageBytes; }
   // A vector's elements have some neighbouring lanes each.
   COSFORMER_DEVICE int along_parts() const { return kThreads / (args_.along == Along::b ? X : Y); }
@@ -103,7 +130,8 @@ class Walk {
   float decay_ = 0;
 
   char* memory_;
-  float *table_, *vector_;  ///< [C], cosines by distance; [2, X]
+  Own& own_;
+  float scale_ = 1, add_ = 0;  ///< of this thread's token, on their way
 
   // The chunk at hand.
   int first_ = 0, valid_ = 0;
@@ -115,7 +143,9 @@ class Walk {
 
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const ScanArgs<T>& args, int64_t index)
-    : args_(args), memory_(block_memory()) {
+    : args_(args),
+      memory_(block_memory()),
+      own_(*reinterpret_cast<Own*>(memory_ + L::kStages * L::kStageBytes)) {
   column_ = static_cast<int>(index % args.slices) * Y;
   index /= args.slices;
   head_ = static_cast<int>(index % args.reader_heads);
@@ -130,15 +160,10 @@ COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const ScanArgs<T>& args, int64_t 
   const int state_head = head_ / args.readers_a_source;
   decay_ = args.decay ? args.decay[state_head] : 0;
   index_ = b_ * (args.reader_heads / args.readers_a_source) + state_head;
-  table_ = reinterpret_cast<float*>(memory_ + L::kStages * L::kStageBytes);
-  vector_ = table_ + C;
-  for (int d = thread(); kReads && kSums && d < C; d += kThreads) {
-    float cosine = 1, sine = 0;
-    if (args.horizon > 0) {
-      cos_sin_of_pi(static_cast<double>(d) / (2.0 * static_cast<double>(args.horizon)), cosine, sine);
-    }
-    table_[d] = cosine * fading(d);
-  }
+  const int d = thread();
+  if (d < C) own_.offsets[d] = angle(d);
+  if (kPart == Part::sweep && d < C) own_.table[d] = static_cast<float>(own_.offsets[d].cosine) * fading(d);
+  if (kSums && d <= C) own_.fades[d] = fading(d);
 }
 
 template <class Derived, class L, Part kPart>
@@ -176,13 +201,23 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   const int past = begin / C + (args_.reverse ? -1 : chunks);  // the chunk that is none
   const Item beginning{.chunk = begin / C + (args_.reverse ? chunks - 1 : 0)};
   Item coming = beginning;
-  const auto bring = [&] {
+  const auto begin_bring = [&] {
+    if (coming.chunk != past) begin_fetch(coming);
+  };
+  const auto end_bring = [&] {
     if (coming.chunk == past) return;
-    fetch(coming);
+    end_fetch(coming);
     coming = after(coming);
   };
   constexpr int kAhead = L::kStages > 1 ? L::kStages - 1 : 1;
-  for (int k = 0; k < kAhead; ++k) bring();
+  put_bases(beginning.chunk / Own::kWindow);
+  put_bases(beginning.chunk / Own::kWindow + (args_.reverse ? -1 : 1));
+  derived().hand_over();
+  sync();
+  for (int k = 0; k < kAhead; ++k) {
+    begin_bring();
+    end_bring();
+  }
   if (kPart == Part::read) {  // while the first rows come
     load_state(args_.initial, index_);
     derived().put_state(1.0F);
@@ -191,7 +226,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
   for (Item item = beginning; item.chunk != past; item = after(item)) {
     derived().hand_over();
     sync();
-    if (L::kStages > 1) bring();
+    if (L::kStages > 1) begin_bring();
     derived().arrive(item.stage);
     first_ = item.chunk * C;
     valid_ = count_ - first_ < C ? count_ - first_ : C;
@@ -208,7 +243,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
             .faded = kPart == Part::read ? 1.0F
                      : args_.reverse     ? fading(segment_end - first_ - valid_)
                                          : fading(first_ - segment_begin),
-            .fade = first_source ? fading(valid_) : 1.0F},
+            .fade = kSums && first_source ? own_.fades[valid_] : 1.0F},
         factors(item.stage));
     if (kSums && last_source) {
       started_ = true;
@@ -217,8 +252,9 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
     }
     if (L::kStages == 1) {
       sync();
-      bring();
+      begin_bring();
     }
+    end_bring();
   }
   if (kPart == Part::sum) {
     store_state(args_.parts, slots + (args_.cut && args_.reverse ? first_segment_ - 1 : first_segment_));

@@ -111,7 +111,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_vector(float faded) {
   if (args_.along == Along::nothing || along_part() != 0) return;
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
-    vector_[n * X + along_element()] = fused(vector_before_[n], faded, vector_local_[n]);
+    own_.vector[n][along_element()] = fused(vector_before_[n], faded, vector_local_[n]);
   }
 }
 

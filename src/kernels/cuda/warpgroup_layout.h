@@ -24,7 +24,10 @@ struct WarpgroupLayout {
   static constexpr int kStageBytes =
       kOut + (kReads ? kPanel : 0) + Factors::kArrays * C * static_cast<int>(sizeof(float));
 
-  static constexpr int kFloatBytes = 2048;  // table, vector, sums, barriers
+  // The walk's own, sums, barriers.
+  static constexpr int kNumberBytes =
+      static_cast<int>(sizeof(WalkMemory<X, C, kPart>) + C * sizeof(float) + kStages * sizeof(uint64_t));
+  static constexpr int kFloatBytes = (kNumberBytes + 1023) / 1024 * 1024;
   static constexpr int kStateBytes = kReads ? 2 * X * 128 : 0, kWaveBytes = kSums ? 2 * kPanel : 0;
   static constexpr int kBeforeBytes =
       kReads && kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
@@ -32,8 +35,7 @@ struct WarpgroupLayout {
   // Of 228 KB, each block takes 1 KB more.
   static constexpr int kBlocksAProcessor = kReads && kSums ? 0 : 2;
   static_assert((kReads && kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);
-  static_assert(kStageBytes % 1024 == 0 &&
-                (2 * C + 2 * X) * sizeof(float) + kStages * sizeof(uint64_t) <= kFloatBytes);
+  static_assert(kStageBytes % 1024 == 0);
 };
 
 }  // namespace cosformer::cuda

@@ -11,7 +11,7 @@ template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::read_chunk(bool first, const Factors& f) {
   for (int x = 0; first && x < X / 8; ++x) {
     const int column = x / 8 * 64 + thread() % 8 * 8 + x % 8;
-    for (int n = 0; n < 2; ++n) part_[n][x] = vector_[n * X + column];
+    for (int n = 0; n < 2; ++n) part_[n][x] = own_.vector[n][column];
   }
   put_features(f);
   publish();
@@ -117,7 +117,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kP
       for (int i = 0; i < 2; ++i) {
         const int s = fragment_column(n, i);
         const float weight = (pairs[n][2 * half + i] + f.reader_add[r] + f.source_add[s]) *
-                             table_[r < s ? s - r : r - s] * f.source_scale[s];
+                             own_.table[r < s ? s - r : r - s] * f.source_scale[s];
         pair[i] = sees(r, s) ? weight : 0.0F;
         sum += pair[i];
       }
@@ -179,8 +179,8 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
   float sums[2] = {};
   for (int x = part; started_ && x < X; x += kParts) {
     const float feature = widen(*wide_at(a_rows_, r, x));
-    sums[0] = fused(feature, vector_[x], sums[0]);
-    if (args_.N == 2) sums[1] = fused(feature, vector_[X + x], sums[1]);
+    sums[0] = fused(feature, own_.vector[0][x], sums[0]);
+    if (args_.N == 2) sums[1] = fused(feature, own_.vector[1][x], sums[1]);
   }
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
@@ -213,8 +213,8 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
       for (int i = 0; i < 2; ++i) {
         float sum = out_[n][2 * half + i];
         if (args_.along == Along::c && started_) {
-          float z = f.reader_cos[r] * vector_[y + i];
-          if (args_.N == 2) z = fused(f.reader_sin[r], vector_[X + y + i], z);
+          float z = f.reader_cos[r] * own_.vector[0][y + i];
+          if (args_.N == 2) z = fused(f.reader_sin[r], own_.vector[1][y + i], z);
           sum = fused(share, z, sum);
         }
         pair[i] = sum * scale;

@@ -20,8 +20,8 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX, kPart>, kPart>;
   friend Base;
   using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
-      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::table_, Base::valid_,
-      Base::vector_, Base::X, Base::Y;
+      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::valid_, Base::own_,
+      Base::X, Base::Y;
   using typename Base::Chunk;
 
  public:
@@ -142,7 +142,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, int64_t index)
     : Base(args, index), maps_(args) {
-  sums_ = vector_ + 2 * X;
+  sums_ = reinterpret_cast<float*>(&own_ + 1);
   barriers_ = reinterpret_cast<uint64_t*>(sums_ + C);
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
