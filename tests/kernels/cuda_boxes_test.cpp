@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 
+#include "kernels/device_run.h"
 #include "kernels/random_case.h"
 #include "kernels/under_test.h"
 #include "support/environment.h"
@@ -35,6 +37,25 @@ TEST(Boxes, RandomCasesEqualReference) {
     const RandomRun run = draw_long_run(seed);
     const std::string error = check_run(run);
     ASSERT_EQ(error, "") << "seed " << seed - 1 << ": " << run.describe();
+  }
+}
+
+/// More chunks a block than it has room for, of four reads: output and three gradients.
+TEST(Boxes, RowsABlockNeverChangeReads) {
+  if (!is_hopper()) GTEST_SKIP() << "Hopper alone has boxes";
+  for (const auto& [B, G, width, padding] :
+       {std::tuple{1, 4, 72, Padding::none}, {2, 2, 72, Padding::packed}, {2, 4, 64, Padding::holes}}) {
+    Case c;
+    c.shape = {.B = B, .Tq = 520, .Tk = 520, .H = 4, .G = G, .K = width, .V = width};
+    c.options = {.horizon = 1300};
+    c.padding = padding;
+    const Inputs<bfloat16> inputs(c, true);
+    const Results few = run_on_device(c, inputs, {.width = 1000, .architecture = 90});
+    const Results many = run_on_device(c, inputs, {.width = 1, .architecture = 90});
+    EXPECT_EQ(find_difference(few, many), "") << c.describe();
+    const RandomRun run{.c = c, .bfloat16 = true};
+    EXPECT_EQ(check_results(run, few, allowance(c, run.form, under_test::isas().back(), true)), "")
+        << c.describe();
   }
 }
 
