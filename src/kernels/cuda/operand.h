@@ -56,10 +56,9 @@ COSFORMER_DEVICE void store_tile(const Tile& tile, const Operand<T>& to, const O
                                  const Tokens& tokens, int64_t b, int head, int64_t first, int valid,
                                  int column) {
   constexpr int kVector = Vector<T>::kSize, kVectors = kWidth / kVector;
-  for (int v = thread(); v < valid * kVectors; v += kThreads) {
-    const int r = v / kVectors, c = v % kVectors * kVector;
-    const int left = to.width - column - c;
-    if (left <= 0) continue;
+  const int c = thread() % kVectors * kVector, left = to.width - column - c;
+  if (left <= 0) return;
+  for (int r = thread() / kVectors; r < valid; r += kThreads / kVectors) {
     const int64_t time = row(tokens, b, first + r);
     auto numbers = *reinterpret_cast<const Vector<T>*>(tile(r, c));
     T* target = row_of(to, tokens, b, time, head) + column + c;

@@ -17,7 +17,7 @@ enum class Panel { wide = 128, narrow = 64 };
 
 /// Where byte `byte` of row r stands.
 template <Panel kPanel>
-COSFORMER_DEVICE int panel_place(int r, int byte) {
+COSFORMER_DEVICE unsigned panel_place(unsigned r, unsigned byte) {
   if constexpr (kPanel == Panel::wide) return r * 128 + (byte ^ (r % 8 * 16));
   return r * 64 + (byte ^ (r / 2 % 4 * 16));
 }

@@ -82,11 +82,12 @@ template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::join_waves(const float (&read)[2 * kOutN][4],
                                                               const Factors& f) {
 #pragma unroll
-  for (int n = 0; n < kOutN; ++n) {
+  for (int i = 0; i < 4; ++i) {
+    const float cosine = f.reader_cos[row(i)], sine = f.reader_sin[row(i)];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      out_[n][i] = f.reader_cos[row(i)] * read[n][i];
-      if (args_.N == 2) out_[n][i] = fused(f.reader_sin[row(i)], read[kOutN + n][i], out_[n][i]);
+    for (int n = 0; n < kOutN; ++n) {
+      out_[n][i] = cosine * read[n][i];
+      if (args_.N == 2) out_[n][i] = fused(sine, read[kOutN + n][i], out_[n][i]);
     }
   }
 }
@@ -205,24 +206,27 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
       }
     }
     const float share = args_.reader_add ? f.reader_add[r] : 1.0F;
+    const float cosine = f.reader_cos[r], sine = f.reader_sin[r];
 #pragma unroll
     for (int n = 0; n < kOutN; ++n) {
       const int y = warpgroup() * 32 + fragment_column(n, 0);
-      float pair[2];
+      float pair[2] = {out_[n][2 * half], out_[n][2 * half + 1]};
+      if (args_.along == Along::c && started_) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        float sum = out_[n][2 * half + i];
-        if (args_.along == Along::c && started_) {
-          float z = f.reader_cos[r] * own_.vector[0][y + i];
-          if (args_.N == 2) z = fused(f.reader_sin[r], own_.vector[1][y + i], z);
-          sum = fused(share, z, sum);
+        for (int i = 0; i < 2; ++i) {
+          float z = cosine * own_.vector[0][y + i];
+          if (args_.N == 2) z = fused(sine, own_.vector[1][y + i], z);
+          pair[i] = fused(share, z, pair[i]);
         }
-        pair[i] = sum * scale;
       }
-      T* to = wide_at(out_rows_, r, y);  // their gates are there
+      T* to = wide_at(out_rows_, r, y);
+      for (float& number : pair) number *= scale;
+      if (args_.gate.data) {
+        const uint32_t gates = *reinterpret_cast<const uint32_t*>(to);
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        if (args_.gate.data && widen(to[i]) <= 0) pair[i] = 0;
+        for (int i = 0; i < 2; ++i) {
+          if (half_of<T>(gates, i) <= 0) pair[i] = 0;
+        }
       }
       put_pair(to, pair[0], pair[1]);
     }

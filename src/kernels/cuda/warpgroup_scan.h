@@ -99,10 +99,10 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   }
 
   // a and b: panels of 64 columns; c: of 32.
-  COSFORMER_DEVICE static T* wide_at(char* rows, int r, int x) {
+  COSFORMER_DEVICE static T* wide_at(char* rows, unsigned r, unsigned x) {
     return reinterpret_cast<T*>(rows + x / 64 * L::kPanel + panel_place<Panel::wide>(r, x % 64 * 2));
   }
-  COSFORMER_DEVICE static T* value_at(char* rows, int r, int y) {
+  COSFORMER_DEVICE static T* value_at(char* rows, unsigned r, unsigned y) {
     return reinterpret_cast<T*>(rows + y / 32 * L::kHalfPanel + panel_place<Panel::narrow>(r, y % 32 * 2));
   }
   COSFORMER_DEVICE float& before(int m, int n, int i) {
