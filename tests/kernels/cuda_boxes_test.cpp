@@ -47,7 +47,7 @@ TEST(Boxes, RowsABlockNeverChangeReads) {
        {std::tuple{1, 4, 72, Padding::none}, {2, 2, 72, Padding::packed}, {2, 4, 64, Padding::holes}}) {
     Case c;
     c.shape = {.B = B, .Tq = 520, .Tk = 520, .H = 4, .G = G, .K = width, .V = width};
-    c.options = {.horizon = 1300};
+    c.options = {.horizon = 1300, .normalize = padding == Padding::packed};
     c.padding = padding;
     const Inputs<bfloat16> inputs(c, true);
     const Results few = run_on_device(c, inputs, {.width = 1000, .architecture = 90});
