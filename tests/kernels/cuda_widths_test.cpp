@@ -54,7 +54,7 @@ TYPED_TEST(Widths, OfTheWidestHeadsEqualReference) {
 TYPED_TEST(Widths, OfLongSequencesEqualReference) {
   for (const bool causal : {true, false}) {
     Case c;
-    c.shape = {.B = 1, .Tq = 3300, .Tk = 3300, .H = 1, .G = 1, .K = 4, .V = 8};
+    c.shape = {.B = 1, .Tq = 3300, .Tk = 3300, .H = 1, .G = 1, .K = 16, .V = 8};
     c.options = {.horizon = 4000, .causal = causal};
     expect_reference<TypeParam>(c);
   }
