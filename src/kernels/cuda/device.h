@@ -36,6 +36,9 @@ COSFORMER_DEVICE void sync() {
 COSFORMER_DEVICE bool any(bool mine) {
   return __syncthreads_or(mine);
 }
+COSFORMER_DEVICE void warp_sync() {
+  __syncwarp();
+}
 COSFORMER_DEVICE float of_lane_xor(float mine, int mask) {
   return __shfl_xor_sync(0xFFFFFFFFU, mine, mask);
 }

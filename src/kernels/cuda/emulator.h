@@ -151,6 +151,20 @@ void load_matrices(uint32_t (&r)[4], const void* row) {
   std::memcpy(r, loaded.r, sizeof loaded.r);
 }
 
+inline void store_matrices(void* row, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  const int l = thread() % 32;
+  const uint32_t pairs[] = {a, b, c, d};
+  emulator::exchange(row, [&](const auto& row_of) {
+    for (int matrix = 0; matrix < 4; ++matrix) {
+      std::memcpy(static_cast<uint32_t*>(row_of(8 * matrix + l / 4)) + l % 4, &pairs[matrix], 4);
+    }
+    return 0;
+  });
+}
+inline void warp_sync() {
+  emulator::warp_barrier();
+}
+
 inline float widen(float x) {
   return x;
 }

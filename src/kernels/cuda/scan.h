@@ -12,10 +12,10 @@ template <class T, int kX, Part kPart, class P = T>
 class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   using Base = Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart>;
   friend Base;
-  using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
-      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::valid_, Base::own_,
-      Base::X, Base::Y;
-  using typename Base::Chunk;
+  using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::source_head_,
+      Base::kReads, Base::kSums, Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_,
+      Base::valid_, Base::own_, Base::X, Base::Y;
+  using typename Base::Chunk, typename Base::Item;
 
  public:
   using typename Base::L;
@@ -23,7 +23,7 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   COSFORMER_DEVICE Scan(const ScanArgs<T>& args, int64_t index);
 
  private:
-  COSFORMER_DEVICE void fetch_rows(int first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_rows(const Item& item, int valid);
   COSFORMER_DEVICE void hand_over() { wait_for_copies(); }
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
@@ -56,8 +56,12 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   }
   COSFORMER_DEVICE float& before(int m, int n, int i) { return before_[m][n][i]; }
   COSFORMER_DEVICE float before(int m, int n, int i) const { return before_[m][n][i]; }
-  COSFORMER_DEVICE T b_at(int r, int x) const { return b_tile_[r * L::kWide + x]; }
-  COSFORMER_DEVICE T c_at(int r, int y) const { return c_[r * L::kNarrow + y]; }
+  COSFORMER_DEVICE void b_pair(int r, int x, float (&pair)[2]) const {
+    get_pair(b_tile_ + r * L::kWide + x, args_.floor_b, pair);
+  }
+  COSFORMER_DEVICE void c_pair(int r, int y, float (&pair)[2]) const {
+    get_pair(c_ + r * L::kNarrow + y, args_.floor_c, pair);
+  }
 
   T *state_, *pairs_, *waves_;  ///< [X, 2 Y], [C, C], [C, 2 Y]; rows leave through the last
   float *row_sums_, *scales_;   ///< [column warps, C], [C]
@@ -76,8 +80,9 @@ COSFORMER_DEVICE Scan<T, kX, kPart, P>::Scan(const ScanArgs<T>& args, int64_t in
 }
 
 template <class T, int kX, Part kPart, class P>
-COSFORMER_DEVICE void Scan<T, kX, kPart, P>::fetch_rows(int first, int valid, int source_head, int stage) {
-  auto* a = reinterpret_cast<T*>(stage_rows(stage));
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::fetch_rows(const Item& item, int valid) {
+  const int first = item.chunk * C, source_head = source_head_ + item.source;
+  auto* a = reinterpret_cast<T*>(stage_rows(item.stage));
   T* b = a + C * L::kWide;
   T* c = b + C * L::kWide;
   const auto wide = [](T* tile) { return [=](int r, int x) { return tile + r * L::kWide + x; }; };

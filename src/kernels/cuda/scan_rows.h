@@ -48,7 +48,7 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
         for (int i = 0; i < 2; ++i) {
           const int s = column + fragment_column(n, i);
           const float weight = (sum[m][n][half + i] + f.reader_add[r] + f.source_add[s]) *
-                               own_.table[r < s ? s - r : r - s] * f.source_scale[s];
+                               own_.table[C + r - s] * f.source_scale[s];
           pair[i] = sees(r, s) ? weight : 0.0F;
           row_sum += pair[i];
         }

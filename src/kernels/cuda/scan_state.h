@@ -45,7 +45,7 @@ COSFORMER_DEVICE bool Scan<T, kX, kPart, P>::put_waves(const Factors& f) {
 template <class T, int kX, Part kPart, class P>
 COSFORMER_DEVICE void Scan<T, kX, kPart, P>::add_state(float fade) {
   if (wave() >= args_.N) return;
-  this->fade_local(fade);
+  if (this->decay_ != 0) this->fade_local(fade);
   const Factor<P, Order::by_depth, true> b{b_tile_ + thread() / 64 * (X / 4), L::kWide, args_.floor_b};
   add_product<C>(local_, b, Factor<P, Order::by_depth>{waves_ + wave() * Y, L::kWaves});
 }

@@ -29,6 +29,16 @@ COSFORMER_DEVICE void put_pair(float* to, float first, float second) {
   *reinterpret_cast<Pair*>(to) = {first, second};
 }
 
+/// Two neighbours of a tile, where they are above `floor`.
+template <class T>
+COSFORMER_DEVICE void get_pair(const T* from, float floor, float (&pair)[2]) {
+  struct alignas(2 * sizeof(T)) Two {
+    T at[2];
+  };
+  const Two two = *reinterpret_cast<const Two*>(from);
+  for (int i = 0; i < 2; ++i) pair[i] = at_least(widen(two.at[i]), floor);
+}
+
 /// A float that is rounded to TF32's 11 bits where it is multiplied.
 template <class P>
 struct StoredAs {

@@ -20,10 +20,11 @@ template <int X, int C, Part kPart>
 struct alignas(16) WalkMemory {
   static constexpr int kWindow = 16;  ///< chunks whose first tokens' angles are worked out at once
 
-  Angle offsets[C];                           ///< of a chunk's tokens from its first one
-  Angle bases[2][kWindow];                    ///< of the first tokens of chunks, of this window and the next
-  float vector[2][X];                         ///< what goes along with the state, before the chunk
-  float table[kPart == Part::sweep ? C : 1];  ///< cosines by distance, faded
+  Angle offsets[C];         ///< of a chunk's tokens from its first one
+  Angle bases[2][kWindow];  ///< of the first tokens of chunks, of this window and the next
+  float vector[2][X];       ///< what goes along with the state, before the chunk
+  /// Of a source j that a reader i sees, at C + i - j: the cosine of their distance, faded. Of others: -1.
+  float table[kPart == Part::sweep ? 2 * C : 1];
   float fades[kPart == Part::read ? 1 : C + 1];  ///< by tokens
 };
 
@@ -43,13 +44,13 @@ struct Walks {
 /// are its own, the numbers of tokens, and the state between chunks.
 ///
 /// Layout says how large tiles are and how many a block holds; Derived has
-///   fetch_rows(first, valid, source_head, stage)   begins to bring the rows a, b, c of a chunk
+///   fetch_rows(item, valid)                        begins to bring the rows a, b, c of a chunk
 ///   hand_over()                                    before the barrier after which others may come there
 ///   arrive(stage)                                  waits for the rows of the chunk at hand and names them
 ///   put_state(faded)                               makes the state a factor: of a read here, once
 ///   compute(Chunk, Factors)                        one chunk
 ///   state_x(m, n, i), state_y(n, i), state_wave(m) which number of the state local_[m][n][i] is
-///   b_at(r, x), c_at(r, y)                         elements of the chunk at hand
+///   b_pair(r, x, pair), c_pair(r, y, pair)         two neighbours of the chunk at hand, above their floor
 template <class Derived, class kLayout, Part kPart>
 class Walk {
  public:
@@ -88,7 +89,6 @@ class Walk {
   COSFORMER_DEVICE Item after(Item item) const;
 
   COSFORMER_DEVICE Factors factors(int stage) const;
-  COSFORMER_DEVICE int source_head(const Item& item) const;
   COSFORMER_DEVICE void begin_fetch(const Item& item);
   COSFORMER_DEVICE void end_fetch(const Item& item);
   COSFORMER_DEVICE void put_bases(int window);
@@ -100,6 +100,8 @@ class Walk {
   COSFORMER_DEVICE void end_segment(float faded);
   COSFORMER_DEVICE void put_vector(float faded);
   COSFORMER_DEVICE void add_along(const Factors& f, float fade);
+  template <bool kOfB>
+  COSFORMER_DEVICE void add_rows(const Factors& f, float fade);
 
   COSFORMER_DEVICE Derived& derived() { return static_cast<Derived&>(*this); }
   COSFORMER_DEVICE const Derived& derived() const { return static_cast<const Derived&>(*this); }
@@ -126,7 +128,7 @@ class Walk {
 
   const ScanArgs<T>& args_;
   int64_t b_ = 0, first_position_ = 0, index_ = 0;
-  int head_ = 0, column_ = 0, count_ = 0, group_ = 0, first_segment_ = 0;
+  int head_ = 0, source_head_ = 0, column_ = 0, count_ = 0, group_ = 0, first_segment_ = 0;
   float decay_ = 0;
 
   char* memory_;
@@ -158,12 +160,16 @@ COSFORMER_DEVICE Walk<Derived, L, kPart>::Walk(const ScanArgs<T>& args, int64_t 
   count_ = static_cast<int>(count(args.tokens, b_));
   first_position_ = args.position ? args.position[b_] : 0;
   const int state_head = head_ / args.readers_a_source;
+  source_head_ = state_head * args.sources_a_reader;
   decay_ = args.decay ? args.decay[state_head] : 0;
   index_ = b_ * (args.reader_heads / args.readers_a_source) + state_head;
-  const int d = thread();
-  if (d < C) own_.offsets[d] = angle(d);
-  if (kPart == Part::sweep && d < C) own_.table[d] = static_cast<float>(own_.offsets[d].cosine) * fading(d);
-  if (kSums && d <= C) own_.fades[d] = fading(d);
+  const int t = thread();
+  if (t < C) own_.offsets[t] = angle(t);
+  if (kSums && t <= C) own_.fades[t] = fading(t);
+  if (kPart == Part::sweep && t < 2 * C) {
+    const int ahead = args.reverse ? C - t : t - C;  // of the source
+    own_.table[t] = ahead < 0 ? -1.0F : static_cast<float>(angle(ahead).cosine) * fading(ahead);
+  }
 }
 
 template <class Derived, class L, Part kPart>

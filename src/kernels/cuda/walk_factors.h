@@ -12,11 +12,6 @@ COSFORMER_DEVICE Factors Walk<Derived, L, kPart>::factors(int stage) const {
   return {f, f + C, f + 2 * C, f + 3 * C, f + 4 * C, f + 5 * C, f + 6 * C, f + 7 * C};
 }
 
-template <class Derived, class L, Part kPart>
-COSFORMER_DEVICE int Walk<Derived, L, kPart>::source_head(const Item& item) const {
-  return head_ / args_.readers_a_source * args_.sources_a_reader + item.source;
-}
-
 /// Works out the angles of a window's chunks, which may be read after the next barrier.
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_bases(int window) {
@@ -30,8 +25,8 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_bases(int window) {
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::begin_fetch(const Item& item) {
   const int first = item.chunk * C, valid = count_ - first < C ? count_ - first : C,
-            source = source_head(item);
-  derived().fetch_rows(first, valid, source, item.stage);
+            source = source_head_ + item.source;
+  derived().fetch_rows(item, valid);
   if (item.chunk % Own::kWindow == Own::kWindow / 2) {  // nobody reads those of the window before any more
     put_bases(item.chunk / Own::kWindow + (args_.reverse ? -1 : 1));
   }

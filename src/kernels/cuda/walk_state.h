@@ -117,21 +117,48 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_vector(float faded) {
 
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::add_along(const Factors& f, float fade) {
-  if (args_.along == Along::nothing) return;
-  const bool of_b = args_.along == Along::b;
-  const int element = along_element(), parts = along_parts();
-  const float floor = of_b ? args_.floor_b : args_.floor_c;
-  float sums[2] = {};
-  for (int r = along_part(); args_.along_grows && r < C; r += parts) {
-    float x = at_least(widen(of_b ? derived().b_at(r, element) : derived().c_at(r, element)), floor);
-    if (args_.source_add) x *= f.source_add[r];
-    sums[0] = fused(x, f.source_cos[r], sums[0]);
-    sums[1] = fused(x, f.source_sin[r], sums[1]);
-  }
+  if (args_.along == Along::b) add_rows<true>(f, fade);
+  if (args_.along == Along::c) add_rows<false>(f, fade);
+}
+
+/// The chunk's rows b or c, times their factors, to the vector: pairs of columns by lanes side by side, each
+/// with some of the rows, of which each half keeps a column.
+template <class Derived, class L, Part kPart>
+template <bool kOfB>
+COSFORMER_DEVICE void Walk<Derived, L, kPart>::add_rows(const Factors& f, float fade) {
+  constexpr int kParts = 2 * kThreads / (kOfB ? X : Y), kAtOnce = kParts < 8 ? 8 : kParts;
+  const int part = thread() % kParts, column = thread() / kParts * 2;
+  float sums[2][2] = {};
+  const auto add = [&](auto has_terms) {
+#pragma unroll
+    for (int first = 0; first < C; first += kAtOnce) {
+#pragma unroll
+      for (int k = 0; k < kAtOnce / kParts; ++k) {
+        const int r = first + kParts * k + part;
+        float pair[2], cosine = f.source_cos[r], sine = f.source_sin[r];
+        if constexpr (kOfB) derived().b_pair(r, column, pair);
+        if constexpr (!kOfB) derived().c_pair(r, column, pair);
+        if constexpr (decltype(has_terms)::value) {
+          const float term = f.source_add[r];
+          cosine *= term, sine *= term;
+        }
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          sums[0][i] = fused(pair[i], cosine, sums[0][i]);
+          sums[1][i] = fused(pair[i], sine, sums[1][i]);
+        }
+      }
+    }
+  };
+  if (args_.along_grows && args_.source_add) add(std::true_type{});
+  if (args_.along_grows && !args_.source_add) add(std::false_type{});
+  const bool second = part >= kParts / 2;
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
-    for (int step = 1; step < parts; step *= 2) sums[n] += of_lane_xor(sums[n], step);
-    vector_local_[n] = fused(vector_local_[n], fade, sums[n]);
+    float sum =
+        (second ? sums[n][1] : sums[n][0]) + of_lane_xor(second ? sums[n][0] : sums[n][1], kParts / 2);
+    for (int step = 1; step < kParts / 2; step *= 2) sum += of_lane_xor(sum, step);
+    vector_local_[n] = fused(vector_local_[n], fade, sum);
   }
 }
 

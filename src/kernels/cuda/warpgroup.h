@@ -53,6 +53,13 @@ COSFORMER_DEVICE void settle(float (&d)[8][4]) {
 COSFORMER_DEVICE void end_products() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
+/// Four 8 x 8 matrices of 16-bit elements into a block's memory, from fragments as load_matrices() has them;
+/// lane l names the place of row l % 8 of matrix l / 8.
+COSFORMER_DEVICE void store_matrices(void* row, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(row)),
+               "r"(a), "r"(b), "r"(c), "r"(d)
+               : "memory");
+}
 /// Waits for all but the last kLater groups of products.
 template <int kLater>
 COSFORMER_DEVICE void wait_for_products() {
@@ -125,6 +132,7 @@ template <bool kTransposedA, bool kTransposedB, class T>
 COSFORMER_DEVICE void warpgroup_multiply(float (&)[8][4], uint64_t, uint64_t, bool, T) {
   __trap();
 }
+COSFORMER_DEVICE void store_matrices(void*, uint32_t, uint32_t, uint32_t, uint32_t) {}
 template <bool kTransposedB, class T>
 COSFORMER_DEVICE void warpgroup_multiply(float (&)[4][4], const uint32_t (&)[4], uint64_t, T) {
   __trap();

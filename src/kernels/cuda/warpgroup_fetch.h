@@ -9,29 +9,29 @@
 namespace cosformer::cuda {
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(int first, int valid, int source_head,
-                                                              int stage) {
-  if (maps_.mapped && valid == C && adjoin(args_.tokens, b_, first, C)) {
-    if (thread() == 0) fetch_boxes(first, source_head, stage);
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(const Item& item, int valid) {
+  if (maps_.mapped && valid == C && adjoin(args_.tokens, b_, item.chunk * C, C)) {
+    if (is_fetcher()) fetch_boxes(item);
   } else {
-    if (thread() == 0) expect_bytes(barriers_ + stage, 0);
-    gather_rows(first, valid, source_head, stage);
+    if (is_fetcher()) expect_bytes(barriers_ + item.stage, 0);
+    gather_rows(item, valid);
   }
 }
 
 /// The gate is needed where rows leave: after a reader's last source.
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::brings_gate(int source_head) const {
-  return kReads && args_.gate.data && (!kSums || (source_head + 1) % args_.sources_a_reader == 0);
+COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::brings_gate(const Item& item) const {
+  return kReads && args_.gate.data && (!kSums || item.source + 1 == args_.sources_a_reader);
 }
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int first, int source_head, int stage) {
-  const int at = static_cast<int>(cuda::row(args_.tokens, b_, first));
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(const Item& item) {
+  const int at = static_cast<int>(cuda::row(args_.tokens, b_, item.chunk * C)),
+            source_head = source_head_ + item.source;
   const int b = args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_);
-  char* to = stage_rows(stage);
-  uint64_t* barrier = barriers_ + stage;
-  const bool gated = brings_gate(source_head);
+  char* to = stage_rows(item.stage);
+  uint64_t* barrier = barriers_ + item.stage;
+  const bool gated = brings_gate(item);
   expect_bytes(barrier, (kReads ? L::kWideBytes : 0) + (kSums ? L::kWideBytes + L::kValueBytes : 0) +
                             (gated ? L::kPanel : 0));
 #pragma unroll
@@ -47,13 +47,13 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(int first, int so
 }
 
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(int first, int valid, int source_head,
-                                                               int stage) {
-  char* to = stage_rows(stage);
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(const Item& item, int valid) {
+  const int first = item.chunk * C, source_head = source_head_ + item.source;
+  char* to = stage_rows(item.stage);
   const auto wide = [](char* rows) { return [=](int r, int x) { return wide_at(rows, r, x); }; };
   if (kReads) {
     load_tile<C, X>(wide(to), args_.a, args_.tokens, b_, head_, first, valid, 0);
-    if (brings_gate(source_head))
+    if (brings_gate(item))
       load_tile<C, Y>(wide(to + L::kOut), args_.gate, args_.tokens, b_, head_, first, valid, column_);
   }
   if (kSums) {

@@ -103,32 +103,50 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_values(const uint32_t (
   }
 }
 
-/// Products a . b as weights, rounded to T in the order of a factor, and the sums of their rows.
+/// Products a . b as weights, rounded to T in the order of a factor, and the sums of their rows. Rows that
+/// are no tokens are 0, so that it does not matter whether they are seen.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kPairsN][4], const Factors& f,
                                                          uint32_t (&weights)[4][4]) {
+  const float* table = own_.table + (C + row(0) - fragment_column(0, 0));
+  const auto fill = [&](auto has_source_terms) {
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int r = row(2 * half);
-    float sum = 0;
+    for (int half = 0; half < 2; ++half) {
+      const float reader_term = f.reader_add[row(2 * half)];
+      float sum = 0;
 #pragma unroll
-    for (int n = 0; n < kPairsN; ++n) {
-      float pair[2];
+      for (int n = 0; n < kPairsN; ++n) {
+        float pair[2];
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int s = fragment_column(n, i);
-        const float weight = (pairs[n][2 * half + i] + f.reader_add[r] + f.source_add[s]) *
-                             own_.table[r < s ? s - r : r - s] * f.source_scale[s];
-        pair[i] = sees(r, s) ? weight : 0.0F;
-        sum += pair[i];
+        for (int i = 0; i < 2; ++i) {
+          float weight = table[8 * half - 8 * n - i];
+          const bool seen = !(weight < 0);
+          float product = pairs[n][2 * half + i];
+          if constexpr (decltype(has_source_terms)::value) {
+            const int s = fragment_column(n, i);
+            product += f.source_add[s];
+            weight *= f.source_scale[s];
+          } else {
+            product += reader_term;
+          }
+          pair[i] = seen ? product * weight : 0.0F;
+          sum += pair[i];
+        }
+        weights[n / 2][n % 2 * 2 + half] = narrow_pair(pair[0], pair[1], T{});
       }
-      weights[n / 2][n % 2 * 2 + half] = narrow_pair(pair[0], pair[1], T{});
+      row_sums_[half] = sum;
     }
-    if (args_.along == Along::b) {
-      sum += of_lane_xor(sum, 1);
-      sum += of_lane_xor(sum, 2);
-    }
-    row_sums_[half] = sum;
+  };
+  // A pass has terms of its readers or of its sources.
+  if (args_.source_scale) {
+    fill(std::true_type{});
+  } else {
+    fill(std::false_type{});
+  }
+  if (args_.along != Along::b) return;
+  for (float& sum : row_sums_) {
+    sum += of_lane_xor(sum, 1);
+    sum += of_lane_xor(sum, 2);
   }
 }
 
@@ -140,7 +158,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_values_apart(const uint32
   for (int k = 0; k < C; ++k) {
     const int j = args_.reverse ? k : C - 1 - k;
     bool bad = false;
-    for (int y = thread(); y < Y; y += kThreads) bad = bad || !finite(widen(c_at(j, y)));
+    for (int y = thread(); y < Y; y += kThreads) bad = bad || !finite(widen(*value_at(c_rows_, j, y)));
     if (!any(bad) && k != C - 1) continue;
     float out[kOutN][4];
 #pragma unroll
@@ -171,28 +189,50 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_values_apart(const uint32
   }
 }
 
-/// Each row's product with the vector beside the state.
+/// Each row's product with the vector beside the state: eight lanes a row, two rows each.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
   if (args_.along != Along::b) return;
-  constexpr int kParts = kThreads / C;
-  const int r = thread() / kParts, part = thread() % kParts;
-  float sums[2] = {};
-  for (int x = part; started_ && x < X; x += kParts) {
-    const float feature = widen(*wide_at(a_rows_, r, x));
-    sums[0] = fused(feature, own_.vector[0][x], sums[0]);
-    if (args_.N == 2) sums[1] = fused(feature, own_.vector[1][x], sums[1]);
-  }
+  const int first = thread() / 8, part = thread() % 8;
+  constexpr int kApart = kThreads / 8;
+  float sums[2][2] = {};  // of two rows, with the vector's waves
 #pragma unroll
-  for (int n = 0; n < 2; ++n) {
-    for (int step = 1; step < kParts; step *= 2) sums[n] += of_lane_xor(sums[n], step);
+  for (int x = 0; x < X; x += 64) {
+    float vector[2][8];
+    Pairs features[2];
+#pragma unroll
+    for (int k = 0; k < 2; ++k) {
+      features[k] = *reinterpret_cast<const Pairs*>(wide_at(a_rows_, first + k * kApart, x + 8 * part));
+      const auto* from = reinterpret_cast<const Four*>(&own_.vector[k][x + 8 * part]);
+      for (int e = 0; e < 8; ++e) vector[k][e] = from[e / 4].at[e % 4];
+    }
+#pragma unroll
+    for (int k = 0; k < 2; ++k) {
+#pragma unroll
+      for (int e = 0; e < 8; ++e) {
+        const float feature = half_of<T>(features[k].at[e / 2], e % 2);
+        sums[k][0] = fused(feature, vector[0][e], sums[k][0]);
+        sums[k][1] = fused(feature, vector[1][e], sums[k][1]);
+      }
+    }
   }
-  if (part == 0) sums_[r] = fused(f.reader_sin[r], sums[1], f.reader_cos[r] * sums[0]);
+  float joined[2];
+#pragma unroll
+  for (int k = 0; k < 2; ++k) {
+    const int r = first + k * kApart;
+    joined[k] = fused(f.reader_sin[r], sums[k][1], f.reader_cos[r] * sums[k][0]);
+  }
+  const bool second = part >= 4;
+  float sum = (second ? joined[1] : joined[0]) + of_lane_xor(second ? joined[0] : joined[1], 4);
+  sum += of_lane_xor(sum, 2);
+  sum += of_lane_xor(sum, 1);
+  if (part % 4 == 0) sums_[first + (second ? kApart : 0)] = started_ ? sum : 0.0F;
 }
 
 /// The chunk's outputs, divided, 0 where their gates are not above 0.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
+  uint32_t outputs[kOutN][2];
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int r = row(2 * half);
@@ -205,30 +245,43 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
         args_.denominator[at * args_.reader_heads + head_] = sum;
       }
     }
-    const float share = args_.reader_add ? f.reader_add[r] : 1.0F;
-    const float cosine = f.reader_cos[r], sine = f.reader_sin[r];
+    if (args_.along == Along::c && started_) add_vector(f, half);
 #pragma unroll
     for (int n = 0; n < kOutN; ++n) {
-      const int y = warpgroup() * 32 + fragment_column(n, 0);
-      float pair[2] = {out_[n][2 * half], out_[n][2 * half + 1]};
-      if (args_.along == Along::c && started_) {
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          float z = cosine * own_.vector[0][y + i];
-          if (args_.N == 2) z = fused(sine, own_.vector[1][y + i], z);
-          pair[i] = fused(share, z, pair[i]);
-        }
-      }
-      T* to = wide_at(out_rows_, r, y);
-      for (float& number : pair) number *= scale;
+      float pair[2] = {out_[n][2 * half] * scale, out_[n][2 * half + 1] * scale};
       if (args_.gate.data) {
-        const uint32_t gates = *reinterpret_cast<const uint32_t*>(to);
+        const int y = warpgroup() * 32 + fragment_column(n, 0);
+        const uint32_t gates = *reinterpret_cast<const uint32_t*>(wide_at(out_rows_, r, y));
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           if (half_of<T>(gates, i) <= 0) pair[i] = 0;
         }
       }
-      put_pair(to, pair[0], pair[1]);
+      outputs[n][half] = narrow_pair(pair[0], pair[1], T{});
+    }
+  }
+  if (args_.gate.data) warp_sync();  // each lane writes where others read gates
+#pragma unroll
+  for (int n = 0; n < kOutN; n += 2) {
+    store_matrices(
+        wide_at(out_rows_, row(0) - lane() / 4 + lane() % 16, warpgroup() * 32 + n * 8 + lane() / 16 * 8),
+        outputs[n][0], outputs[n][1], outputs[n + 1][0], outputs[n + 1][1]);
+  }
+}
+
+/// Adds to the outputs of half of this thread's rows what the vector before the chunk gives them.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_vector(const Factors& f, int half) {
+  const int r = row(2 * half);
+  const float share = args_.reader_add ? f.reader_add[r] : 1.0F;
+  const float cosine = share * f.reader_cos[r], sine = share * f.reader_sin[r];
+#pragma unroll
+  for (int n = 0; n < kOutN; ++n) {
+    const int y = warpgroup() * 32 + fragment_column(n, 0);
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      float& out = out_[n][2 * half + i];
+      out = fused(cosine, own_.vector[0][y + i], fused(sine, own_.vector[1][y + i], out));
     }
   }
 }

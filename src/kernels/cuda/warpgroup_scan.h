@@ -19,10 +19,10 @@ template <class T, int kX, Part kPart>
 class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX, kPart>, kPart> {
   using Base = Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T, kX, kPart>, kPart>;
   friend Base;
-  using Base::args_, Base::b_, Base::C, Base::column_, Base::first_, Base::head_, Base::kReads, Base::kSums,
-      Base::local_, Base::memory_, Base::sees, Base::stage_rows, Base::started_, Base::valid_, Base::own_,
-      Base::X, Base::Y;
-  using typename Base::Chunk;
+  using Base::args_, Base::b_, Base::C, Base::decay_, Base::column_, Base::first_, Base::head_,
+      Base::source_head_, Base::kReads, Base::kSums, Base::local_, Base::memory_, Base::sees,
+      Base::stage_rows, Base::started_, Base::valid_, Base::own_, Base::X, Base::Y;
+  using typename Base::Chunk, typename Base::Item;
 
  public:
   using typename Base::L;
@@ -44,16 +44,20 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   struct alignas(16) Pairs {
     uint32_t at[4];
   };
+  struct alignas(16) Four {
+    float at[4];
+  };
 
-  COSFORMER_DEVICE void fetch_rows(int first, int valid, int source_head, int stage);
-  COSFORMER_DEVICE bool brings_gate(int source_head) const;
-  COSFORMER_DEVICE void fetch_boxes(int first, int source_head, int stage);
-  COSFORMER_DEVICE void gather_rows(int first, int valid, int source_head, int stage);
+  COSFORMER_DEVICE void fetch_rows(const Item& item, int valid);
+  COSFORMER_DEVICE bool brings_gate(const Item& item) const;
+  COSFORMER_DEVICE void fetch_boxes(const Item& item);
+  COSFORMER_DEVICE void gather_rows(const Item& item, int valid);
   COSFORMER_DEVICE void hand_over();
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
 
   COSFORMER_DEVICE void put_state(float faded);
+  COSFORMER_DEVICE void put_kept_state();
   COSFORMER_DEVICE static void raise(Pairs& pairs, float floor);
   COSFORMER_DEVICE void put_floors(char* rows, float floor);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
@@ -69,7 +73,12 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE void add_values_apart(const uint32_t (&weights)[4][4]);
   COSFORMER_DEVICE void find_sums(const Factors& f);
   COSFORMER_DEVICE void put_rows(const Factors& f);
+  COSFORMER_DEVICE void add_vector(const Factors& f, int half);
 
+  /// The thread that asks for boxes: of a warp without other duties.
+  COSFORMER_DEVICE static bool is_fetcher() {
+    return thread() == kThreads - 32;
+  }
   COSFORMER_DEVICE static int warpgroup() {
     return thread() / 128;
   }
@@ -107,16 +116,23 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   }
   COSFORMER_DEVICE float& before(int m, int n, int i) {
     if constexpr (kPart == Part::read) return kept_[m][n][i];
-    return before_[before_at(m, n, i)];
+    return before(m, n).at[i];
   }
   COSFORMER_DEVICE float before(int m, int n, int i) const {
-    return before_[before_at(m, n, i)];
+    return before(m, n).at[i];
   }
-  COSFORMER_DEVICE static int before_at(int m, int n, int i) {
-    return ((m * L::kStateN + n) * 4 + i) * kThreads + thread();
+  COSFORMER_DEVICE Four& before(int m, int n) const {
+    return before_[(m * L::kStateN + n) * kThreads + thread()];
   }
-  COSFORMER_DEVICE T b_at(int r, int x) const {
-    return *wide_at(b_rows_, r, x);
+  COSFORMER_DEVICE void b_pair(int r, int x, float (&pair)[2]) const {
+    get_pair(wide_at(b_rows_, r, x), pair);
+  }
+  COSFORMER_DEVICE void c_pair(int r, int y, float (&pair)[2]) const {
+    get_pair(value_at(c_rows_, r, y), pair);
+  }
+  COSFORMER_DEVICE static void get_pair(const T* from, float (&pair)[2]) {
+    const auto both = *reinterpret_cast<const uint32_t*>(from);
+    for (int i = 0; i < 2; ++i) pair[i] = half_of<T>(both, i);
   }
   COSFORMER_DEVICE T c_at(int r, int y) const {
     return *value_at(c_rows_, r, y);
@@ -131,7 +147,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   unsigned parities_ = 0;  ///< a bit a stage: of the phase that is waited for next
   float* sums_;            ///< [C]
   char *state_, *waves_;   ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
-  float* before_;          ///< [state numbers of a thread, threads]; of a read, kept_ until it is a factor
+  Four* before_;           ///< [state numbers of a thread, threads]; of a read, kept_ until it is a factor
   char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr, *out_rows_ = nullptr;
   float kept_[L::kStateM][L::kStateN][4];
   float part_[2][X / 8] = {};  ///< of a read's vector: the columns of a that this thread multiplies
@@ -146,8 +162,8 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, in
   barriers_ = reinterpret_cast<uint64_t*>(sums_ + C);
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
-  before_ = reinterpret_cast<float*>(waves_ + L::kWaveBytes);
-  for (int stage = 0; thread() == 0 && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
+  before_ = reinterpret_cast<Four*>(waves_ + L::kWaveBytes);
+  for (int stage = 0; is_fetcher() && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
 }
 
 template <class T, int kX, Part kPart>
@@ -181,7 +197,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     this->add_along(f, chunk.fade);
   }
 
-  this->fade_local(chunk.fade);
+  if (decay_ != 0) this->fade_local(chunk.fade);
   if constexpr (kReads) {
     if (bad) add_values_apart(weights);  // leaves c all 0
   }

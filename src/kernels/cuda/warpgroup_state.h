@@ -9,6 +9,29 @@ namespace cosformer::cuda {
 /// The state before the chunk, as rows X of columns: 32 of cosine and the same of sine, for each warpgroup.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
+  if constexpr (kPart == Part::read) return put_kept_state();
+  const auto pair = [&](int m, int n, int i) {
+    const Four sum = before(m, n);
+    return narrow_pair(fused(sum.at[i], faded, local_[m][n][i]),
+                       fused(sum.at[i + 1], faded, local_[m][n][i + 1]), T{});
+  };
+  // Lane l names row l % 8 of the matrix of rows l / 8 % 2, columns l / 16.
+  const int x = (X == 128 ? 64 * warpgroup() : 0) + thread() / 32 % 4 * 16 + lane() % 16,
+            column = lane() / 16 * 8;
+#pragma unroll
+  for (int m = 0; m < L::kStateM; ++m) {
+#pragma unroll
+    for (int n = 0; n < L::kStateN; n += 2) {
+      char* panel = state_ + n / 4 * (X * 128);
+      store_matrices(panel + panel_place<Panel::wide>(x, 2 * (state_wave(m) * 32 + n % 4 * 8 + column)),
+                     pair(m, n, 0), pair(m, n, 2), pair(m, n + 1, 0), pair(m, n + 1, 2));
+    }
+  }
+}
+
+/// That of a read, once.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_kept_state() {
 #pragma unroll
   for (int m = 0; m < L::kStateM; ++m) {
 #pragma unroll
@@ -17,8 +40,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
       for (int i = 0; i < 4; i += 2) {
         const int x = state_x(m, n, i), y = state_y(n, i), column = state_wave(m) * 32 + y % 32;
         put_pair(reinterpret_cast<T*>(state_ + y / 32 * (X * 128) + panel_place<Panel::wide>(x, 2 * column)),
-                 fused(before(m, n, i), faded, local_[m][n][i]),
-                 fused(before(m, n, i + 1), faded, local_[m][n][i + 1]));
+                 kept_[m][n][i], kept_[m][n][i + 1]);
       }
     }
   }
@@ -38,10 +60,11 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_floors(char* rows, float 
   if (!finite(floor)) return;
   auto* vectors = reinterpret_cast<Pairs*>(rows);
 #pragma unroll
-  for (int v = thread(); v < L::kWideBytes / 16; v += kThreads) {
-    Pairs pairs = vectors[v];
-    raise(pairs, floor);
-    vectors[v] = pairs;
+  for (int k = 0; k < L::kWideBytes / 16 / kThreads; ++k) {
+    Pairs& pairs = vectors[k * kThreads + thread()];
+    Pairs raised = pairs;
+    raise(raised, floor);
+    pairs = raised;
   }
 }
 
@@ -49,25 +72,30 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_floors(char* rows, float 
 /// that is not finite.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::put_waves(const Factors& f) {
-  bool good = true;
+  const bool floored = finite(args_.floor_c);
+  uint32_t largest = 0;  // of two sets of magnitudes
+  const int y = thread() % 8 * 8;
 #pragma unroll
-  for (int v = thread(); v < C * Y / 8; v += kThreads) {
-    const int r = v / (Y / 8), y = v % (Y / 8) * 8;
-    auto& values = *reinterpret_cast<Vector<T>*>(value_at(c_rows_, r, y));
-    Vector<T> floored = values, cosines, sines;
-#pragma unroll
-    for (int e = 0; e < 8; ++e) {
-      const float value = at_least(widen(floored.at[e]), args_.floor_c);
-      good = good && finite(value);
-      narrow(value, floored.at[e]);
-      narrow(value * f.source_cos[r], cosines.at[e]);
-      narrow(value * f.source_sin[r], sines.at[e]);
+  for (int k = 0; k < C * 8 / kThreads; ++k) {
+    const int r = thread() / 8 + k * (kThreads / 8);
+    auto& values = *reinterpret_cast<Pairs*>(value_at(c_rows_, r, y));
+    Pairs pairs = values, cosines, sines;
+    if (floored) {
+      raise(pairs, args_.floor_c);
+      values = pairs;
     }
-    values = floored;
-    *reinterpret_cast<Vector<T>*>(wide_at(waves_, r, y)) = cosines;
-    *reinterpret_cast<Vector<T>*>(wide_at(waves_, r, 64 + y)) = sines;
+    const float cosine = f.source_cos[r], sine = f.source_sin[r];
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      largest = at_least(largest, pairs.at[e] & 0x7FFF7FFF, T{});
+      const float first = half_of<T>(pairs.at[e], 0), second = half_of<T>(pairs.at[e], 1);
+      cosines.at[e] = narrow_pair(first * cosine, second * cosine, T{});
+      sines.at[e] = narrow_pair(first * sine, second * sine, T{});
+    }
+    *reinterpret_cast<Pairs*>(wide_at(waves_, r, y)) = cosines;
+    *reinterpret_cast<Pairs*>(wide_at(waves_, r, 64 + y)) = sines;
   }
-  return !good;
+  return !finite(half_of<T>(largest, 0)) || !finite(half_of<T>(largest, 1));
 }
 
 /// local += b^T waves
