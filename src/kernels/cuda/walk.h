@@ -122,9 +122,13 @@ class Walk {
   }
   COSFORMER_DEVICE char* stage_rows(int stage) const { return memory_ + stage * L::kStageBytes; }
   // A vector's elements have some neighbouring lanes each.
-  COSFORMER_DEVICE int along_parts() const { return kThreads / (args_.along == Along::b ? X : Y); }
-  COSFORMER_DEVICE int along_element() const { return thread() / along_parts(); }
-  COSFORMER_DEVICE int along_part() const { return thread() % along_parts(); }
+  static constexpr int kLanesB = kThreads / X, kLanesC = kThreads / Y;
+  COSFORMER_DEVICE int along_element() const {
+    return args_.along == Along::b ? thread() / kLanesB : thread() / kLanesC;
+  }
+  COSFORMER_DEVICE bool is_first_along() const {
+    return (args_.along == Along::b ? thread() % kLanesB : thread() % kLanesC) == 0;
+  }
 
   const ScanArgs<T>& args_;
   int64_t b_ = 0, first_position_ = 0, index_ = 0;

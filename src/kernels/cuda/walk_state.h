@@ -78,7 +78,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::store_state(const States& to, int
       }
     }
   }
-  if (!to.z || args_.along == Along::nothing || along_part() != 0) return;
+  if (!to.z || args_.along == Along::nothing || !is_first_along()) return;
   if (args_.along == Along::b && column_ != 0) return;  // every slice has it
   const int element = along_element() + (args_.along == Along::c ? column_ : 0);
   const int width = args_.along == Along::c ? args_.y_width : args_.x_width;
@@ -108,7 +108,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::end_segment(float faded) {
 /// The vector before the chunk, for those that read it after the next barrier.
 template <class Derived, class L, Part kPart>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_vector(float faded) {
-  if (args_.along == Along::nothing || along_part() != 0) return;
+  if (args_.along == Along::nothing || !is_first_along()) return;
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
     own_.vector[n][along_element()] = fused(vector_before_[n], faded, vector_local_[n]);
@@ -126,7 +126,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::add_along(const Factors& f, float
 template <class Derived, class L, Part kPart>
 template <bool kOfB>
 COSFORMER_DEVICE void Walk<Derived, L, kPart>::add_rows(const Factors& f, float fade) {
-  constexpr int kParts = 2 * kThreads / (kOfB ? X : Y), kAtOnce = kParts < 8 ? 8 : kParts;
+  constexpr int kParts = 2 * (kOfB ? kLanesB : kLanesC), kAtOnce = kParts < 8 ? 8 : kParts;
   const int part = thread() % kParts, column = thread() / kParts * 2;
   float sums[2][2] = {};
   const auto add = [&](auto has_terms) {

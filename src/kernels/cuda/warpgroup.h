@@ -22,8 +22,8 @@ COSFORMER_DEVICE unsigned panel_place(unsigned r, unsigned byte) {
   return r * 64 + (byte ^ (r / 2 % 4 * 16));
 }
 
-/// Names a factor that begins at `start` to the instructions. Groups of eight rows follow each other; a
-/// factor is no wider than one panel.
+/// Names a factor that begins at `start` to the instructions; plus a sixteenth of some bytes, one that begins
+/// so much later. Groups of eight rows follow each other; a factor is no wider than one panel.
 template <Panel kPanel>
 COSFORMER_DEVICE uint64_t panel_at(const void* start) {
   constexpr uint64_t kSwizzle = kPanel == Panel::wide ? 1 : 2, kGroup = static_cast<uint64_t>(kPanel) * 8;

@@ -60,20 +60,21 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_features(const Factors& f
 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_pairs(float (&pairs)[kPairsN][4]) {
+  const uint64_t a = panel_at<Panel::wide>(a_rows_), b = panel_at<Panel::wide>(b_rows_);
 #pragma unroll
   for (int x = 0; x < X; x += 16) {
-    warpgroup_multiply<false, false>(pairs, along_rows(a_rows_, x), along_rows(b_rows_, x), x > 0, T{});
+    warpgroup_multiply<false, false>(pairs, a + along_rows(x), b + along_rows(x), x > 0, T{});
   }
 }
 
 /// a S of both waves of this warpgroup's columns.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(float (&read)[2 * kOutN][4]) {
-  const char* S = state_ + warpgroup() * (X * 128);
+  const uint64_t a = panel_at<Panel::wide>(a_rows_),
+                 S = panel_at<Panel::wide>(state_ + warpgroup() * (X * 128));
 #pragma unroll
   for (int x = 0; x < X; x += 16) {
-    warpgroup_multiply<false, true>(read, along_rows(a_rows_, x), panel_at<Panel::wide>(S + x * 128), x > 0,
-                                    T{});
+    warpgroup_multiply<false, true>(read, a + along_rows(x), S + x * 128 / 16, x > 0, T{});
   }
 }
 
@@ -96,10 +97,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::join_waves(const float (&read
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_values(const uint32_t (&weights)[4][4],
                                                                 float (&out)[kOutN][4]) {
-  const char* c = c_rows_ + warpgroup() * L::kHalfPanel;
+  const uint64_t c = panel_at<Panel::narrow>(c_rows_ + warpgroup() * L::kHalfPanel);
 #pragma unroll
   for (int k = 0; k < C; k += 16) {
-    warpgroup_multiply<true>(out, weights[k / 16], panel_at<Panel::narrow>(c + k * 64), T{});
+    warpgroup_multiply<true>(out, weights[k / 16], c + k * 64 / 16, T{});
   }
 }
 
@@ -248,25 +249,33 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
     if (args_.along == Along::c && started_) add_vector(f, half);
 #pragma unroll
     for (int n = 0; n < kOutN; ++n) {
-      float pair[2] = {out_[n][2 * half] * scale, out_[n][2 * half + 1] * scale};
-      if (args_.gate.data) {
-        const int y = warpgroup() * 32 + fragment_column(n, 0);
-        const uint32_t gates = *reinterpret_cast<const uint32_t*>(wide_at(out_rows_, r, y));
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          if (half_of<T>(gates, i) <= 0) pair[i] = 0;
-        }
-      }
-      outputs[n][half] = narrow_pair(pair[0], pair[1], T{});
+      outputs[n][half] = narrow_pair(out_[n][2 * half] * scale, out_[n][2 * half + 1] * scale, T{});
     }
   }
-  if (args_.gate.data) warp_sync();  // each lane writes where others read gates
+  if (args_.gate.data) close_gates(outputs);
 #pragma unroll
   for (int n = 0; n < kOutN; n += 2) {
-    store_matrices(
-        wide_at(out_rows_, row(0) - lane() / 4 + lane() % 16, warpgroup() * 32 + n * 8 + lane() / 16 * 8),
-        outputs[n][0], outputs[n][1], outputs[n + 1][0], outputs[n + 1][1]);
+    const int r = row(0) - lane() / 4 + lane() % 16, y = warpgroup() * 32 + n * 8 + lane() / 16 * 8;
+    store_matrices(wide_at(out_rows_, r, y), outputs[n][0], outputs[n][1], outputs[n + 1][0],
+                   outputs[n + 1][1]);
   }
+}
+
+/// Outputs whose gates are not above 0 become 0. Gates lie where outputs leave from, those of one lane where
+/// others write.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::close_gates(uint32_t (&outputs)[kOutN][2]) {
+#pragma unroll
+  for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int y = warpgroup() * 32 + fragment_column(n, 0);
+      const uint32_t gates = *reinterpret_cast<const uint32_t*>(wide_at(out_rows_, row(2 * half), y));
+      if (half_of<T>(gates, 0) <= 0) outputs[n][half] &= 0xFFFF0000;
+      if (half_of<T>(gates, 1) <= 0) outputs[n][half] &= 0x0000FFFF;
+    }
+  }
+  warp_sync();
 }
 
 /// Adds to the outputs of half of this thread's rows what the vector before the chunk gives them.

@@ -74,6 +74,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE void find_sums(const Factors& f);
   COSFORMER_DEVICE void put_rows(const Factors& f);
   COSFORMER_DEVICE void add_vector(const Factors& f, int half);
+  COSFORMER_DEVICE void close_gates(uint32_t (&outputs)[kOutN][2]);
 
   /// The thread that asks for boxes: of a warp without other duties.
   COSFORMER_DEVICE static bool is_fetcher() {
@@ -137,9 +138,9 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE T c_at(int r, int y) const {
     return *value_at(c_rows_, r, y);
   }
-  /// Rows of a or b from depth x on, as a factor that is read along them.
-  COSFORMER_DEVICE static uint64_t along_rows(const char* rows, int x) {
-    return panel_at<Panel::wide>(rows + x / 64 * L::kPanel + x % 64 * 2);
+  /// How much later than rows a or b those from depth x on begin, for panel_at().
+  COSFORMER_DEVICE static uint64_t along_rows(int x) {
+    return (x / 64 * L::kPanel + x % 64 * 2) / 16;
   }
 
   const Args& maps_;

@@ -101,14 +101,14 @@ COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::put_waves(const Factors& f) {
 /// local += b^T waves
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_state() {
-  const char* b = b_rows_ + (X == 128 ? warpgroup() * L::kPanel : 0);
+  const uint64_t b = panel_at<Panel::wide>(b_rows_ + (X == 128 ? warpgroup() * L::kPanel : 0)),
+                 waves = panel_at<Panel::wide>(waves_);
 #pragma unroll
   for (int m = 0; m < L::kStateM; ++m) {
 #pragma unroll
     for (int k = 0; k < C; k += 16) {
-      warpgroup_multiply<true, true>(local_[m], panel_at<Panel::wide>(b + k * 128),
-                                     panel_at<Panel::wide>(waves_ + state_wave(m) * L::kPanel + k * 128),
-                                     true, T{});
+      warpgroup_multiply<true, true>(local_[m], b + k * 128 / 16,
+                                     waves + (state_wave(m) * L::kPanel + k * 128) / 16, true, T{});
     }
   }
 }
