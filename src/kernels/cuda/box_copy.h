@@ -4,8 +4,8 @@
 #include "kernels/cuda/warpgroup.h"
 
 // Hopper's tensor memory accelerator: one thread asks for a box of a tensor, whose rows come as a panel
-// (warpgroup.h), with 0 for what lies beyond the tensor. A barrier in the block's memory counts the bytes
-// that are still to come; its phases have parity 0, 1, 0, ... in turn.
+// (warpgroup.h), with 0 for what lies beyond the tensor, or leave from one. A barrier in the block's memory
+// counts the bytes that are still to come; its phases have parity 0, 1, 0, ... in turn.
 
 #if defined(COSFORMER_EMULATE_CUDA)
 #include "kernels/cuda/emulated_boxes.h"
@@ -52,6 +52,20 @@ COSFORMER_DEVICE void copy_box(void* to, const TensorMap& map, int column, int h
       "%5}], [%6];" ::"r"(shared_address(to)),
       "l"(&map), "r"(column), "r"(head), "r"(row), "r"(b), "r"(shared_address(barrier))
       : "memory");
+}
+/// Begins to copy a panel to the box that begins at an element. Every thread that wrote there has called
+/// publish() before the last barrier.
+COSFORMER_DEVICE void store_box(const void* from, const TensorMap& map, int column, int head, int row,
+                                int b) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group [%0, {%1, %2, %3, %4}], [%5];\n"
+      "cp.async.bulk.commit_group;" ::"l"(&map),
+      "r"(column), "r"(head), "r"(row), "r"(b), "r"(shared_address(from))
+      : "memory");
+}
+/// Waits until the panels of this thread's boxes have been read.
+COSFORMER_DEVICE void wait_for_panels() {
+  asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 /// Waits for the phase of this parity.
 COSFORMER_DEVICE void wait_for_bytes(uint64_t* barrier, unsigned parity) {

@@ -29,17 +29,17 @@ Barrier& barrier_at(uint64_t* place) {
 }
 
 struct Box {
-  char* to;
+  char* panel;
   TensorMap map;
   int64_t begin[4];  ///< column, head, row, b
   uint64_t* barrier;
 
   int bytes() const { return static_cast<int>(map.rows * map.columns * 2); }
 };
-thread_local std::vector<Box> boxes_to_come;
+thread_local std::vector<Box> boxes_to_come, boxes_to_leave;
 
-/// Where an element of a box comes from, or null.
-const char* source(const Box& box, int row, int column) {
+/// Where an element of a box is in its tensor, or null.
+const char* place(const Box& box, int row, int column) {
   const int64_t at[] = {box.begin[0] + column, box.begin[1], box.begin[2] + row, box.begin[3]};
   const auto* from = static_cast<const char*>(box.map.data) + 2 * at[0];
   for (int d = 0; d < 4; ++d) {
@@ -49,19 +49,30 @@ const char* source(const Box& box, int row, int column) {
   return from;
 }
 
-void bring(const Box& box) {
+/// Calls visit(element's place in the tensor, or null, its place in the block's memory).
+template <class Visit>
+void for_elements(const Box& box, const Visit& visit) {
   const int row_bytes = static_cast<int>(box.map.columns * 2),
-            start = static_cast<int>(box.to - block_memory());
+            start = static_cast<int>(box.panel - block_memory());
   for (int r = 0; r < static_cast<int>(box.map.rows); ++r) {
-    for (int c = 0; c < static_cast<int>(box.map.columns); ++c) {
-      const int at = emulator::swizzled(start + r * row_bytes + 2 * c, row_bytes);
-      const char* from = source(box, r, c);
-      for (char* memory : {block_memory(), emulator::published_memory()}) {
-        if (from) std::memcpy(memory + at, from, 2);
-        if (!from) std::memset(memory + at, 0, 2);
-      }
-    }
+    for (int c = 0; c < static_cast<int>(box.map.columns); ++c)
+      visit(place(box, r, c), emulator::swizzled(start + r * row_bytes + 2 * c, row_bytes));
   }
+}
+
+void bring(const Box& box) {
+  for_elements(box, [](const char* from, int at) {
+    for (char* memory : {block_memory(), emulator::published_memory()}) {
+      if (from) std::memcpy(memory + at, from, 2);
+      if (!from) std::memset(memory + at, 0, 2);
+    }
+  });
+}
+
+void take_away(const Box& box) {
+  for_elements(box, [](const char* to, int at) {
+    if (to) std::memcpy(const_cast<char*>(to), emulator::published_memory() + at, 2);
+  });
 }
 
 }  // namespace
@@ -90,7 +101,7 @@ void expect_bytes(uint64_t* place, int bytes) {
 void copy_box(void* to, const TensorMap& map, int column, int head, int row, int b, uint64_t* barrier) {
   if (!emulator::all_have_published()) emulator::fault("a box in memory whose use was not published");
   const Box box{static_cast<char*>(to), map, {column, head, row, b}, barrier};
-  const auto start = box.to - block_memory();
+  const auto start = box.panel - block_memory();
   if (start % 128 != 0) emulator::fault("a box that is not aligned to 128 bytes");
   for (char* memory : {block_memory(), emulator::published_memory()})
     std::memset(memory + start, 0xFF, static_cast<size_t>(box.bytes()));
@@ -110,7 +121,20 @@ void wait_for_bytes(uint64_t* place, unsigned parity) {
   if (barrier.parity == (parity != 0)) emulator::fault("a barrier that is waited for and never completes");
 }
 
+void store_box(const void* from, const TensorMap& map, int column, int head, int row, int b) {
+  if (!emulator::all_have_published()) emulator::fault("a box that leaves memory before it was published");
+  const Box box{static_cast<char*>(const_cast<void*>(from)), map, {column, head, row, b}, nullptr};
+  if ((box.panel - block_memory()) % 128 != 0) emulator::fault("a box that is not aligned to 128 bytes");
+  boxes_to_leave.push_back(box);
+}
+
+void wait_for_panels() {
+  for (const Box& box : boxes_to_leave) take_away(box);
+  boxes_to_leave.clear();
+}
+
 void emulator::end_boxes() {
+  if (!boxes_to_leave.empty()) fault("a block that ended before its boxes left");
   if (!boxes_to_come.empty()) fault("a block that ended before its boxes came");
 }
 

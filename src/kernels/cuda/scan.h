@@ -27,6 +27,7 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   COSFORMER_DEVICE void hand_over() { wait_for_copies(); }
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
+  COSFORMER_DEVICE void end() {}
 
   COSFORMER_DEVICE void put_state(float faded);
   COSFORMER_DEVICE bool put_waves(const Factors& f);

@@ -49,6 +49,7 @@ struct Walks {
 ///   arrive(stage)                                  waits for the rows of the chunk at hand and names them
 ///   put_state(faded)                               makes the state a factor: of a read here, once
 ///   compute(Chunk, Factors)                        one chunk
+///   end()                                          after the last
 ///   state_x(m, n, i), state_y(n, i), state_wave(m) which number of the state local_[m][n][i] is
 ///   b_pair(r, x, pair), c_pair(r, y, pair)         two neighbours of the chunk at hand, above their floor
 template <class Derived, class kLayout, Part kPart>
@@ -266,6 +267,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
     }
     end_bring();
   }
+  derived().end();
   if (kPart == Part::sum) {
     store_state(args_.parts, slots + (args_.cut && args_.reverse ? first_segment_ - 1 : first_segment_));
   } else if ((wants_last || hands_on) && head_ % args_.readers_a_source == 0) {

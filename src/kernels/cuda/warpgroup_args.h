@@ -9,8 +9,8 @@ namespace cosformer::cuda {
 /// A launch's arguments and the maps by which rows of whole chunks come as boxes.
 template <class T, Part kPart>
 struct WarpgroupArgs : ScanArgs<T> {
-  TensorMap a_map = {}, b_map = {}, c_map = {}, gate_map = {};
-  bool mapped = false;  ///< else every row is gathered
+  TensorMap a_map = {}, b_map = {}, c_map = {}, gate_map = {}, out_map = {};
+  bool mapped = false;  ///< else every row is gathered, and leaves, by vectors
 
   WarpgroupArgs() = default;
   explicit WarpgroupArgs(const ScanArgs<T>& args) : ScanArgs<T>(args) {
@@ -19,6 +19,12 @@ struct WarpgroupArgs : ScanArgs<T> {
     if (L::kReads) {
       mapped = mapped && map_boxes(args.a, args.reader_heads, L::C, Panel::wide, a_map) &&
                (!args.gate.data || map_boxes(args.gate, args.reader_heads, L::C, Panel::wide, gate_map));
+    }
+    if (L::kReads && L::kSums) {
+      const auto& out = args.out;
+      const Operand<const T> rows{out.data,        out.batch_stride, out.time_stride,
+                                  out.head_stride, out.width,        out.aligned};
+      mapped = mapped && map_boxes(rows, args.reader_heads, L::C, Panel::wide, out_map);
     }
     if (L::kSums) {
       mapped = mapped && map_boxes(args.b, args.source_heads, L::C, Panel::wide, b_map) &&

@@ -10,12 +10,18 @@ namespace cosformer::cuda {
 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_rows(const Item& item, int valid) {
-  if (maps_.mapped && valid == C && adjoin(args_.tokens, b_, item.chunk * C, C)) {
+  if (are_box(item.chunk * C, valid)) {
     if (is_fetcher()) fetch_boxes(item);
   } else {
     if (is_fetcher()) expect_bytes(barriers_ + item.stage, 0);
     gather_rows(item, valid);
   }
+}
+
+/// Whether a chunk's rows follow each other.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::are_box(int first, int valid) const {
+  return maps_.mapped && valid == C && adjoin(args_.tokens, b_, first, C);
 }
 
 /// The gate is needed where rows leave: after a reader's last source.
@@ -43,7 +49,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fetch_boxes(const Item& item)
 #pragma unroll
   for (int y = 0; kSums && y < Y; y += 32)
     copy_box(to + L::kC + y / 32 * L::kHalfPanel, maps_.c_map, column_ + y, source_head, at, b, barrier);
-  if (gated) copy_box(to + L::kOut, maps_.gate_map, column_, head_, at, b, barrier);
+  if (gated) copy_box(to + L::kGate, maps_.gate_map, column_, head_, at, b, barrier);
 }
 
 template <class T, int kX, Part kPart>
@@ -54,7 +60,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::gather_rows(const Item& item,
   if (kReads) {
     load_tile<C, X>(wide(to), args_.a, args_.tokens, b_, head_, first, valid, 0);
     if (brings_gate(item))
-      load_tile<C, Y>(wide(to + L::kOut), args_.gate, args_.tokens, b_, head_, first, valid, column_);
+      load_tile<C, Y>(wide(to + L::kGate), args_.gate, args_.tokens, b_, head_, first, valid, column_);
   }
   if (kSums) {
     load_tile<C, X>(wide(to + L::kB), args_.b, args_.tokens, b_, source_head, first, valid, 0);
@@ -76,7 +82,21 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::arrive(int stage) {
   a_rows_ = stage_rows(stage);
   b_rows_ = a_rows_ + L::kB;
   c_rows_ = a_rows_ + L::kC;
-  out_rows_ = a_rows_ + L::kOut;
+  gate_rows_ = a_rows_ + L::kGate;
+  if (kPart == Part::read) out_rows_ = gate_rows_;
+}
+
+/// What put_rows() left in out_rows_ goes to memory.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::store_rows() {
+  if (kPart == Part::sweep && are_box(first_, valid_)) {
+    if (!is_fetcher()) return;
+    const int at = static_cast<int>(cuda::row(args_.tokens, b_, first_));
+    return store_box(out_rows_, maps_.out_map, column_, head_, at,
+                     args_.tokens.cu_seqlens ? 0 : static_cast<int>(b_));
+  }
+  store_tile<Y>([this](int r, int y) { return wide_at(out_rows_, r, y); }, args_.out, {}, args_.tokens, b_,
+                head_, first_, valid_, column_);
 }
 
 }  // namespace cosformer::cuda

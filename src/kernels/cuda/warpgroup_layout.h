@@ -17,12 +17,13 @@ struct WarpgroupLayout {
   static constexpr int kPanel = C * 128, kHalfPanel = C * 64;  // 64 and 32 columns of C rows
   static constexpr int kWideBytes = X / 64 * kPanel, kValueBytes = 2 * kHalfPanel;
 
-  // A stage: rows a, b and c, those of the gate, in whose place outputs leave, and numbers of tokens.
+  // A stage: rows a, b and c, those of the gate, in whose place a read's outputs leave, and numbers of
+  // tokens.
   static constexpr int kStages = kSums ? 2 : 3;
   static constexpr int kB = kReads ? kWideBytes : 0, kC = kB + (kSums ? kWideBytes : 0),
-                       kOut = kC + (kSums ? kValueBytes : 0);
+                       kGate = kC + (kSums ? kValueBytes : 0);
   static constexpr int kStageBytes =
-      kOut + (kReads ? kPanel : 0) + Factors::kArrays * C * static_cast<int>(sizeof(float));
+      kGate + (kReads ? kPanel : 0) + Factors::kArrays * C * static_cast<int>(sizeof(float));
 
   // The walk's own, sums, barriers.
   static constexpr int kNumberBytes =
@@ -31,7 +32,9 @@ struct WarpgroupLayout {
   static constexpr int kStateBytes = kReads ? 2 * X * 128 : 0, kWaveBytes = kSums ? 2 * kPanel : 0;
   static constexpr int kBeforeBytes =
       kReads && kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
-  static constexpr int kBytes = kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes;
+  static constexpr int kOutBytes = kReads && kSums ? kPanel : 0;  // a sweep's outputs leave from there
+  static constexpr int kBytes =
+      kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes + kOutBytes;
   // Of 228 KB, each block takes 1 KB more.
   static constexpr int kBlocksAProcessor = kReads && kSums ? 0 : 2;
   static_assert((kReads && kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);

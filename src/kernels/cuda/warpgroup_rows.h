@@ -261,8 +261,8 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
   }
 }
 
-/// Outputs whose gates are not above 0 become 0. Gates lie where outputs leave from, those of one lane where
-/// others write.
+/// Outputs whose gates are not above 0 become 0. A read's gates lie where its outputs leave from, those of
+/// one lane where others write.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::close_gates(uint32_t (&outputs)[kOutN][2]) {
 #pragma unroll
@@ -270,7 +270,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::close_gates(uint32_t (&output
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int y = warpgroup() * 32 + fragment_column(n, 0);
-      const uint32_t gates = *reinterpret_cast<const uint32_t*>(wide_at(out_rows_, row(2 * half), y));
+      const uint32_t gates = *reinterpret_cast<const uint32_t*>(wide_at(gate_rows_, row(2 * half), y));
       if (half_of<T>(gates, 0) <= 0) outputs[n][half] &= 0xFFFF0000;
       if (half_of<T>(gates, 1) <= 0) outputs[n][half] &= 0x0000FFFF;
     }
@@ -293,12 +293,6 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_vector(const Factors& f, 
       out = fused(cosine, own_.vector[0][y + i], fused(sine, own_.vector[1][y + i], out));
     }
   }
-}
-
-template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::store_rows() {
-  store_tile<Y>([this](int r, int y) { return wide_at(out_rows_, r, y); }, args_.out, {}, args_.tokens, b_,
-                head_, first_, valid_, column_);
 }
 
 }  // namespace cosformer::cuda

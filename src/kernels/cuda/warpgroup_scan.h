@@ -49,12 +49,16 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   };
 
   COSFORMER_DEVICE void fetch_rows(const Item& item, int valid);
+  COSFORMER_DEVICE bool are_box(int first, int valid) const;
   COSFORMER_DEVICE bool brings_gate(const Item& item) const;
   COSFORMER_DEVICE void fetch_boxes(const Item& item);
   COSFORMER_DEVICE void gather_rows(const Item& item, int valid);
   COSFORMER_DEVICE void hand_over();
   COSFORMER_DEVICE void arrive(int stage);
   COSFORMER_DEVICE void compute(const Chunk& chunk, const Factors& f);
+  COSFORMER_DEVICE void end() {
+    if (kPart == Part::sweep && is_fetcher()) wait_for_panels();
+  }
 
   COSFORMER_DEVICE void put_state(float faded);
   COSFORMER_DEVICE void put_kept_state();
@@ -149,7 +153,8 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   float* sums_;            ///< [C]
   char *state_, *waves_;   ///< panels [X, 32 cos | 32 sin], twice; [C, 64] of each wave
   Four* before_;           ///< [state numbers of a thread, threads]; of a read, kept_ until it is a factor
-  char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr, *out_rows_ = nullptr;
+  char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr, *gate_rows_ = nullptr,
+       *out_rows_ = nullptr;
   float kept_[L::kStateM][L::kStateN][4];
   float part_[2][X / 8] = {};  ///< of a read's vector: the columns of a that this thread multiplies
   float out_[kOutN][4];
@@ -164,6 +169,7 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, in
   state_ = memory_ + L::kStages * L::kStageBytes + L::kFloatBytes;
   waves_ = state_ + L::kStateBytes;
   before_ = reinterpret_cast<Four*>(waves_ + L::kWaveBytes);
+  out_rows_ = waves_ + L::kWaveBytes + L::kBeforeBytes;
   for (int stage = 0; is_fetcher() && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
 }
 
@@ -213,8 +219,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   if constexpr (kReads) {
     wait_for_products<1>();
     if (chunk.last_source) {
+      if (is_fetcher()) wait_for_panels();
       sync();
       put_rows(f);
+      publish();
       sync();
       store_rows();
     }
