@@ -143,7 +143,8 @@ class Walk {
   // The chunk at hand.
   int first_ = 0, valid_ = 0;
 
-  bool started_ = false;  ///< whether the state may be other than 0
+  bool started_ = false;     ///< whether the state may be other than 0
+  bool has_before_ = false;  ///< and whole segments' sum
   float local_[L::kStateM][L::kStateN][4];
   float vector_local_[2], vector_before_[2];
 };
@@ -207,7 +208,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::go() {
     load_state(goes_on ? args_.parts : args_.initial,
                goes_on ? slots + (args_.reverse ? group_ : group_ - 1) : index_);
   }
-  started_ = goes_on || (kPart != Part::sum && args_.initial.S);
+  started_ = has_before_ = goes_on || (kPart != Part::sum && args_.initial.S);
 
   const int past = begin / C + (args_.reverse ? -1 : chunks);  // the chunk that is none
   const Item beginning{.chunk = begin / C + (args_.reverse ? chunks - 1 : 0)};

@@ -103,6 +103,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::end_segment(float faded) {
 #pragma unroll
   for (int n = 0; n < 2; ++n) vector_before_[n] = fused(vector_before_[n], faded, vector_local_[n]);
   clear_local();
+  has_before_ = true;
 }
 
 /// The vector before the chunk, for those that read it after the next barrier.

@@ -10,22 +10,30 @@ namespace cosformer::cuda {
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
   if constexpr (kPart == Part::read) return put_kept_state();
-  const auto pair = [&](int m, int n, int i) {
-    const Four sum = before(m, n);
-    return narrow_pair(fused(sum.at[i], faded, local_[m][n][i]),
-                       fused(sum.at[i + 1], faded, local_[m][n][i + 1]), T{});
-  };
   // Lane l names row l % 8 of the matrix of rows l / 8 % 2, columns l / 16.
   const int x = (X == 128 ? 64 * warpgroup() : 0) + thread() / 32 % 4 * 16 + lane() % 16,
             column = lane() / 16 * 8;
+  const auto put = [&](auto has_before) {
+    const auto pair = [&](int m, int n, int i) {
+      const float first = local_[m][n][i], second = local_[m][n][i + 1];
+      if constexpr (!decltype(has_before)::value) return narrow_pair(first, second, T{});
+      const Four sum = before(m, n);
+      return narrow_pair(fused(sum.at[i], faded, first), fused(sum.at[i + 1], faded, second), T{});
+    };
 #pragma unroll
-  for (int m = 0; m < L::kStateM; ++m) {
+    for (int m = 0; m < L::kStateM; ++m) {
 #pragma unroll
-    for (int n = 0; n < L::kStateN; n += 2) {
-      char* panel = state_ + n / 4 * (X * 128);
-      store_matrices(panel + panel_place<Panel::wide>(x, 2 * (state_wave(m) * 32 + n % 4 * 8 + column)),
-                     pair(m, n, 0), pair(m, n, 2), pair(m, n + 1, 0), pair(m, n + 1, 2));
+      for (int n = 0; n < L::kStateN; n += 2) {
+        char* panel = state_ + n / 4 * (X * 128);
+        store_matrices(panel + panel_place<Panel::wide>(x, 2 * (state_wave(m) * 32 + n % 4 * 8 + column)),
+                       pair(m, n, 0), pair(m, n, 2), pair(m, n + 1, 0), pair(m, n + 1, 2));
+      }
     }
+  };
+  if (this->has_before_) {
+    put(std::true_type{});
+  } else {
+    put(std::false_type{});
   }
 }
 
