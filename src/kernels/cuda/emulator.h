@@ -362,7 +362,7 @@ void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T)
 }
 
 inline float at_least(float x, float floor) {
-  return x < floor ? floor : x;
+  return x >= floor || std::isnan(x) ? x : floor;
 }
 template <class T>
 uint32_t at_least(uint32_t pair, uint32_t floors, T) {
