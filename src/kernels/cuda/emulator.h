@@ -331,8 +331,11 @@ void warpgroup_multiply(float (&d)[8][4], uint64_t a, uint64_t b, bool adds, T) 
     }
   });
 }
-template <bool kTransposedB, class T>
-void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T) {
+template <bool kTransposedB, int kN, class T>
+void warpgroup_multiply(float (&d)[kN][4], const uint32_t (&a)[4], uint64_t b, bool adds, T) {
+  struct Sums {
+    float at[kN][4];
+  };
   struct Halves {
     float at[4][2];
   };
@@ -343,10 +346,10 @@ void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T)
   emulator::begin_product([=, &d] {
     const int l = thread() % 32;
     const auto sums = emulator::exchange(mine, [&](const auto& of) {
-      Fragment16 result;
-      for (int n = 0; n < 4; ++n) {
+      Sums result;
+      for (int n = 0; n < kN; ++n) {
         for (int i = 0; i < 4; ++i) {
-          double sum = d[n][i];
+          double sum = adds ? d[n][i] : 0.0F;
           for (int k = 0; k < 16; ++k) {
             const float left = of(l / 4 * 4 + k % 8 / 2).at[i / 2 + k / 8 * 2][k % 2];
             const float right = factor_at<T>(b, kTransposedB, 8 * n + 2 * (l % 4) + i % 2, k);
@@ -359,6 +362,10 @@ void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T)
     });
     std::memcpy(d, sums.at, sizeof sums.at);
   });
+}
+template <bool kTransposedB, class T>
+void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, T) {
+  warpgroup_multiply<kTransposedB>(d, a, b, true, T{});
 }
 
 inline float at_least(float x, float floor) {

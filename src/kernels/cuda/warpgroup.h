@@ -98,6 +98,42 @@ COSFORMER_DEVICE void warpgroup_multiply(float (&d)[8][4], uint64_t a, uint64_t 
       : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kTransposedA ? 1 : 0), "n"(kTransposedB ? 1 : 0));
 }
 
+/// d [64, 64] = (d) + a [64, 16] b [16, 64], a as fragments of mma.m16n8k16.
+template <bool kTransposedB>
+COSFORMER_DEVICE void warpgroup_multiply(float (&d)[8][4], const uint32_t (&a)[4], uint64_t b, bool adds,
+                                         bfloat16) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.b32 p, %37, 0; "
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, "
+      "%11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, "
+      "%31}, {%32, %33, %34, %35}, %36, p, 1, 1, %38; }"
+      : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]),
+        "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]),
+        "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]),
+        "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]),
+        "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+        "+f"(d[7][2]), "+f"(d[7][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds)),
+        "n"(kTransposedB ? 1 : 0));
+}
+template <bool kTransposedB>
+COSFORMER_DEVICE void warpgroup_multiply(float (&d)[8][4], const uint32_t (&a)[4], uint64_t b, bool adds,
+                                         float16) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.b32 p, %37, 0; "
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
+      "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "{%32, %33, %34, %35}, %36, p, 1, 1, %38; }"
+      : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]),
+        "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]),
+        "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]),
+        "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]),
+        "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+        "+f"(d[7][2]), "+f"(d[7][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds)),
+        "n"(kTransposedB ? 1 : 0));
+}
+
 /// d [64, 32] += a [64, 16] b [16, 32], a as fragments of mma.m16n8k16.
 template <bool kTransposedB>
 COSFORMER_DEVICE void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, bfloat16) {
@@ -133,6 +169,10 @@ COSFORMER_DEVICE void warpgroup_multiply(float (&)[8][4], uint64_t, uint64_t, bo
   __trap();
 }
 COSFORMER_DEVICE void store_matrices(void*, uint32_t, uint32_t, uint32_t, uint32_t) {}
+template <bool kTransposedB, class T>
+COSFORMER_DEVICE void warpgroup_multiply(float (&)[8][4], const uint32_t (&)[4], uint64_t, bool, T) {
+  __trap();
+}
 template <bool kTransposedB, class T>
 COSFORMER_DEVICE void warpgroup_multiply(float (&)[4][4], const uint32_t (&)[4], uint64_t, T) {
   __trap();

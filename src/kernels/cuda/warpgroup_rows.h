@@ -39,7 +39,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_features(const Factors& f
       auto* place = reinterpret_cast<Pairs*>(wide_at(a_rows_, r, 8 * x + thread() % 8 * 8));
       Pairs pairs = *place;
       if (finite(args_.floor_a)) {
-        raise(pairs, args_.floor_a);
+        raise(pairs.at, args_.floor_a);
         *place = pairs;
       }
 #pragma unroll
@@ -58,16 +58,40 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_features(const Factors& f
   }
 }
 
+/// Rows a above their floor, as the factor that both pairs and the state are multiplied by.
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_pairs(float (&pairs)[kPairsN][4]) {
-  const uint64_t a = panel_at<Panel::wide>(a_rows_), b = panel_at<Panel::wide>(b_rows_);
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::load_features(uint32_t (&features)[X / 16][4]) const {
+  const bool floored = finite(args_.floor_a);
 #pragma unroll
   for (int x = 0; x < X; x += 16) {
-    warpgroup_multiply<false, false>(pairs, a + along_rows(x), b + along_rows(x), x > 0, T{});
+    load_matrices<false>(features[x / 16],
+                         wide_at(a_rows_, row(0) - lane() / 4 + lane() % 16, x + lane() / 16 * 8));
+    if (floored) raise(features[x / 16], args_.floor_a);
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_pairs(const uint32_t (&features)[X / 16][4],
+                                                               float (&pairs)[kPairsN][4]) {
+  const uint64_t b = panel_at<Panel::wide>(b_rows_);
+#pragma unroll
+  for (int x = 0; x < X; x += 16) {
+    warpgroup_multiply<false>(pairs, features[x / 16], b + along_rows(x), x > 0, T{});
   }
 }
 
 /// a S of both waves of this warpgroup's columns.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(const uint32_t (&features)[X / 16][4],
+                                                              float (&read)[2 * kOutN][4]) {
+  const uint64_t S = panel_at<Panel::wide>(state_ + warpgroup() * (X * 128));
+#pragma unroll
+  for (int x = 0; x < X; x += 16) {
+    warpgroup_multiply<true>(read, features[x / 16], S + x * 128 / 16, x > 0, T{});
+  }
+}
+
+/// The same, of rows a in the block's memory.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(float (&read)[2 * kOutN][4]) {
   const uint64_t a = panel_at<Panel::wide>(a_rows_),
@@ -196,6 +220,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
   if (args_.along != Along::b) return;
   const int first = thread() / 8, part = thread() % 8;
   constexpr int kApart = kThreads / 8;
+  const bool floored = finite(args_.floor_a);
   float sums[2][2] = {};  // of two rows, with the vector's waves
 #pragma unroll
   for (int x = 0; x < X; x += 64) {
@@ -204,6 +229,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
 #pragma unroll
     for (int k = 0; k < 2; ++k) {
       features[k] = *reinterpret_cast<const Pairs*>(wide_at(a_rows_, first + k * kApart, x + 8 * part));
+      if (floored) raise(features[k].at, args_.floor_a);
       const auto* from = reinterpret_cast<const Four*>(&own_.vector[k][x + 8 * part]);
       for (int e = 0; e < 8; ++e) vector[k][e] = from[e / 4].at[e % 4];
     }

@@ -62,10 +62,12 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
 
   COSFORMER_DEVICE void put_state(float faded);
   COSFORMER_DEVICE void put_kept_state();
-  COSFORMER_DEVICE static void raise(Pairs& pairs, float floor);
+  COSFORMER_DEVICE static void raise(uint32_t (&pairs)[4], float floor);
   COSFORMER_DEVICE void put_floors(char* rows, float floor);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
-  COSFORMER_DEVICE void begin_pairs(float (&pairs)[kPairsN][4]);
+  COSFORMER_DEVICE void load_features(uint32_t (&features)[X / 16][4]) const;
+  COSFORMER_DEVICE void begin_pairs(const uint32_t (&features)[X / 16][4], float (&pairs)[kPairsN][4]);
+  COSFORMER_DEVICE void begin_read(const uint32_t (&features)[X / 16][4], float (&read)[2 * kOutN][4]);
   COSFORMER_DEVICE void begin_read(float (&read)[2 * kOutN][4]);
   COSFORMER_DEVICE void begin_values(const uint32_t (&pairs)[4][4], float (&out)[kOutN][4]);
   COSFORMER_DEVICE void begin_state();
@@ -180,7 +182,6 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     put_state(chunk.faded);
     this->put_vector(chunk.faded);
   }
-  if (kReads) put_floors(a_rows_, args_.floor_a);
   put_floors(b_rows_, args_.floor_b);
   bool bad = put_waves(f);
   publish();
@@ -189,10 +190,12 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   uint32_t weights[4][4];
   if constexpr (kReads) {
     float pairs[kPairsN][4], read[2 * kOutN][4];
+    uint32_t features[X / 16][4];
+    load_features(features);
     begin_products();
-    begin_pairs(pairs);
+    begin_pairs(features, pairs);
     end_products();
-    begin_read(read);
+    begin_read(features, read);
     end_products();
     find_sums(f);
     this->add_along(f, chunk.fade);

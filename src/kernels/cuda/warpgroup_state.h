@@ -56,10 +56,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_kept_state() {
 
 /// Elements below the floor become it.
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::raise(Pairs& pairs, float floor) {
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::raise(uint32_t (&pairs)[4], float floor) {
   const uint32_t floors = narrow_pair(floor, floor, T{});
 #pragma unroll
-  for (int e = 0; e < 4; ++e) pairs.at[e] = at_least(pairs.at[e], floors, T{});
+  for (uint32_t& pair : pairs) pair = at_least(pair, floors, T{});
 }
 
 /// The same of all rows a or b.
@@ -71,7 +71,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_floors(char* rows, float 
   for (int k = 0; k < L::kWideBytes / 16 / kThreads; ++k) {
     Pairs& pairs = vectors[k * kThreads + thread()];
     Pairs raised = pairs;
-    raise(raised, floor);
+    raise(raised.at, floor);
     pairs = raised;
   }
 }
@@ -89,7 +89,7 @@ COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::put_waves(const Factors& f) {
     auto& values = *reinterpret_cast<Pairs*>(value_at(c_rows_, r, y));
     Pairs pairs = values, cosines, sines;
     if (floored) {
-      raise(pairs, args_.floor_c);
+      raise(pairs.at, args_.floor_c);
       values = pairs;
     }
     const float cosine = f.source_cos[r], sine = f.source_sin[r];
