@@ -100,6 +100,9 @@ class Walk {
   COSFORMER_DEVICE void fade_local(float fade);
   COSFORMER_DEVICE void end_segment(float faded);
   COSFORMER_DEVICE void put_vector(float faded);
+  COSFORMER_DEVICE float vector_before_chunk(int n, float faded) const {
+    return fused(vector_before_[n], faded, vector_local_[n]);
+  }
   COSFORMER_DEVICE void add_along(const Factors& f, float fade);
   template <bool kOfB>
   COSFORMER_DEVICE void add_rows(const Factors& f, float fade);

@@ -112,7 +112,7 @@ COSFORMER_DEVICE void Walk<Derived, L, kPart>::put_vector(float faded) {
   if (args_.along == Along::nothing || !is_first_along()) return;
 #pragma unroll
   for (int n = 0; n < 2; ++n) {
-    own_.vector[n][along_element()] = fused(vector_before_[n], faded, vector_local_[n]);
+    own_.vector[n][along_element()] = vector_before_chunk(n, faded);
   }
 }
 

@@ -134,6 +134,19 @@ COSFORMER_DEVICE void warpgroup_multiply(float (&d)[8][4], const uint32_t (&a)[4
         "n"(kTransposedB ? 1 : 0));
 }
 
+/// d [64, 8] = (d) + a [64, 16] b [16, 8]
+template <bool kTransposedB>
+COSFORMER_DEVICE void warpgroup_multiply(float (&d)[1][4], const uint32_t (&a)[4], uint64_t b, bool adds,
+                                         bfloat16) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.b32 p, %9, 0; "
+      "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {%0, %1, %2, %3}, {%4, %5, %6, %7}, %8, p, 1, 1, "
+      "%10; }"
+      : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds)),
+        "n"(kTransposedB ? 1 : 0));
+}
+
 /// d [64, 32] += a [64, 16] b [16, 32], a as fragments of mma.m16n8k16.
 template <bool kTransposedB>
 COSFORMER_DEVICE void warpgroup_multiply(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, bfloat16) {
@@ -169,8 +182,8 @@ COSFORMER_DEVICE void warpgroup_multiply(float (&)[8][4], uint64_t, uint64_t, bo
   __trap();
 }
 COSFORMER_DEVICE void store_matrices(void*, uint32_t, uint32_t, uint32_t, uint32_t) {}
-template <bool kTransposedB, class T>
-COSFORMER_DEVICE void warpgroup_multiply(float (&)[8][4], const uint32_t (&)[4], uint64_t, bool, T) {
+template <bool kTransposedB, int kN, class T>
+COSFORMER_DEVICE void warpgroup_multiply(float (&)[kN][4], const uint32_t (&)[4], uint64_t, bool, T) {
   __trap();
 }
 template <bool kTransposedB, class T>

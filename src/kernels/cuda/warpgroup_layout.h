@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/walk.h"
 
 namespace cosformer::cuda {
@@ -33,8 +35,11 @@ struct WarpgroupLayout {
   static constexpr int kBeforeBytes =
       kReads && kSums ? kStateM * kStateN * 4 * kThreads * static_cast<int>(sizeof(float)) : 0;
   static constexpr int kOutBytes = kReads && kSums ? kPanel : 0;  // a sweep's outputs leave from there
-  static constexpr int kBytes =
-      kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes + kBeforeBytes + kOutBytes;
+  // The vector's parts as a factor, 8 by X.
+  static constexpr bool kSplitsVector = kReads && kSums && std::is_same_v<T, bfloat16>;
+  static constexpr int kVectorBytes = kSplitsVector ? X / 64 * 8 * 128 : 0;
+  static constexpr int kBytes = kStages * kStageBytes + kFloatBytes + kStateBytes + kWaveBytes +
+                                kBeforeBytes + kOutBytes + kVectorBytes;
   // Of 228 KB, each block takes 1 KB more.
   static constexpr int kBlocksAProcessor = kReads && kSums ? 0 : 2;
   static_assert((kReads && kSums ? 1 : 2) * (kBytes + 1024) <= 228 * 1024);

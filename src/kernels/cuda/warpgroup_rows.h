@@ -168,11 +168,6 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kP
   } else {
     fill(std::false_type{});
   }
-  if (args_.along != Along::b) return;
-  for (float& sum : row_sums_) {
-    sum += of_lane_xor(sum, 1);
-    sum += of_lane_xor(sum, 2);
-  }
 }
 
 /// As begin_values(), where a row of c is not finite, which 0 times a weight must not carry to readers that
@@ -211,6 +206,50 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::add_values_apart(const uint32
     publish();
     sync();
     end = j;
+  }
+}
+
+/// The vector as a factor: of each wave what bfloat16 holds, what it holds of the rest, and of that rest.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_split_vector(float faded) {
+  if (!this->is_first_along()) return;
+  const int x = this->along_element();
+#pragma unroll
+  for (int n = 0; n < 2; ++n) {
+    float rest = this->vector_before_chunk(n, faded);
+#pragma unroll
+    for (int part = 0; part < 3; ++part) {
+      T& held = *reinterpret_cast<T*>(split_vector_ + x / 64 * (8 * 128) +
+                                      panel_place<Panel::wide>(3 * n + part, x % 64 * 2));
+      narrow(rest, held);
+      rest = finite(rest) ? rest - widen(held) : 0.0F;
+    }
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_split(const uint32_t (&features)[X / 16][4],
+                                                               float (&split)[1][4]) const {
+  const uint64_t vector = panel_at<Panel::wide>(split_vector_);
+#pragma unroll
+  for (int x = 0; x < X; x += 16) {
+    warpgroup_multiply<false>(split, features[x / 16], vector + (x / 64 * (8 * 128) + x % 64 * 2) / 16, x > 0,
+                              T{});
+  }
+}
+
+/// Adds what the state gives to the sums of rows: a lane has two parts of each of its rows.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::join_split(const float (&split)[4], const Factors& f) {
+  if (args_.along != Along::b || !started_) return;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float cosine = f.reader_cos[row(2 * half)], sine = f.reader_sin[row(2 * half)];
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int part = fragment_column(0, i);
+      if (part < 6) row_sums_[half] = fused(part < 3 ? cosine : sine, split[2 * half + i], row_sums_[half]);
+    }
   }
 }
 
@@ -256,6 +295,17 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::find_sums(const Factors& f) {
   if (part % 4 == 0) sums_[first + (second ? kApart : 0)] = started_ ? sum : 0.0F;
 }
 
+/// Denominators, of the weights inside the chunk and of the state.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::sum_rows() {
+  if (args_.along != Along::b) return;
+#pragma unroll
+  for (float& sum : row_sums_) {
+    sum += of_lane_xor(sum, 1);
+    sum += of_lane_xor(sum, 2);
+  }
+}
+
 /// The chunk's outputs, divided, 0 where their gates are not above 0.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
@@ -265,7 +315,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_rows(const Factors& f) {
     const int r = row(2 * half);
     float scale = f.reader_scale[r];
     if (args_.along == Along::b) {
-      const float sum = sums_[r] + row_sums_[half];
+      const float sum = L::kSplitsVector ? row_sums_[half] : sums_[r] + row_sums_[half];
       if (args_.divide) scale *= 1.0F / (sum < args_.eps ? args_.eps : sum);
       if (args_.denominator && column_ == 0 && warpgroup() == 0 && lane() % 4 == 0 && r < valid_) {
         const int64_t at = place(args_.tokens, b_, cuda::row(args_.tokens, b_, first_ + r));

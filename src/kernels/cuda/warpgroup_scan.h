@@ -77,7 +77,11 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE void store_rows();
   COSFORMER_DEVICE void weigh(const float (&pairs)[kPairsN][4], const Factors& f, uint32_t (&weights)[4][4]);
   COSFORMER_DEVICE void add_values_apart(const uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void put_split_vector(float faded);
+  COSFORMER_DEVICE void begin_split(const uint32_t (&features)[X / 16][4], float (&split)[1][4]) const;
+  COSFORMER_DEVICE void join_split(const float (&split)[4], const Factors& f);
   COSFORMER_DEVICE void find_sums(const Factors& f);
+  COSFORMER_DEVICE void sum_rows();
   COSFORMER_DEVICE void put_rows(const Factors& f);
   COSFORMER_DEVICE void add_vector(const Factors& f, int half);
   COSFORMER_DEVICE void close_gates(uint32_t (&outputs)[kOutN][2]);
@@ -157,6 +161,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   Four* before_;           ///< [state numbers of a thread, threads]; of a read, kept_ until it is a factor
   char *a_rows_ = nullptr, *b_rows_ = nullptr, *c_rows_ = nullptr, *gate_rows_ = nullptr,
        *out_rows_ = nullptr;
+  char* split_vector_;  ///< panels [8, 64]: three parts of each wave, whose sum is the vector
   float kept_[L::kStateM][L::kStateN][4];
   float part_[2][X / 8] = {};  ///< of a read's vector: the columns of a that this thread multiplies
   float out_[kOutN][4];
@@ -172,6 +177,7 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, in
   waves_ = state_ + L::kStateBytes;
   before_ = reinterpret_cast<Four*>(waves_ + L::kWaveBytes);
   out_rows_ = waves_ + L::kWaveBytes + L::kBeforeBytes;
+  split_vector_ = out_rows_ + L::kOutBytes;
   for (int stage = 0; is_fetcher() && stage < L::kStages; ++stage) init_barrier(barriers_ + stage);
 }
 
@@ -180,7 +186,11 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   if constexpr (kPart == Part::read) return read_chunk(chunk.new_state, f);
   if (kReads && chunk.first_source) {
     put_state(chunk.faded);
-    this->put_vector(chunk.faded);
+    if (L::kSplitsVector && args_.along == Along::b) {
+      put_split_vector(chunk.faded);
+    } else {
+      this->put_vector(chunk.faded);
+    }
   }
   put_floors(b_rows_, args_.floor_b);
   bool bad = put_waves(f);
@@ -196,13 +206,17 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     begin_pairs(features, pairs);
     end_products();
     begin_read(features, read);
+    float split[1][4];
+    if constexpr (L::kSplitsVector) begin_split(features, split);
     end_products();
-    find_sums(f);
+    if constexpr (!L::kSplitsVector) find_sums(f);
     this->add_along(f, chunk.fade);
     wait_for_products<1>();
     weigh(pairs, f, weights);
     wait_for_products<0>();
     if (chunk.first_source) join_waves(read, f);
+    if constexpr (L::kSplitsVector) join_split(split[0], f);
+    sum_rows();
   } else {
     this->add_along(f, chunk.fade);
   }
