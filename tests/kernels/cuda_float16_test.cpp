@@ -66,8 +66,7 @@ TEST(Float16, EqualsReference) {
 }
 
 TEST(Float16, StatesAndReadsEqualReference) {
-  // Queries of K features of which none is above 0 have a denominator that float16's range has no room for.
-  for (const auto& [K, V, T] : {std::tuple{24, 20, 33}, {24, 20, 300}, {64, 72, 70}, {200, 16, 40}}) {
+  for (const auto& [K, V, T] : {std::tuple{3, 20, 33}, {24, 20, 300}, {64, 72, 70}, {200, 16, 40}}) {
     for (const Padding padding : {Padding::none, Padding::holes}) {
       Case c;
       c.shape = {.B = 2, .Tq = T, .Tk = T, .H = 4, .G = 2, .K = K, .V = V};

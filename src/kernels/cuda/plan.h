@@ -188,10 +188,6 @@ void sum(ScanArgs<T> args, Run& run) {
   sum_segments(Together<ScanArgs<T>>(args), run);
 }
 
-inline float floor_of(const AttentionOptions& options) {
-  return options.feature_map == FeatureMap::relu ? 0.0F : -std::numeric_limits<float>::infinity();
-}
-
 /// Heads of a pass whose readers are queries, or keys.
 template <class T>
 void set_query_heads(ScanArgs<T>& args, const AttentionShape& s) {

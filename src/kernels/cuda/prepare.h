@@ -74,6 +74,10 @@ Operand<T> operand(const View<T>& view, int64_t width) {
   return {view.data, view.batch_stride, view.time_stride, view.head_stride, static_cast<int>(width), aligned};
 }
 
+inline float floor_of(const AttentionOptions& options) {
+  return options.feature_map == FeatureMap::relu ? 0.0F : -std::numeric_limits<float>::infinity();
+}
+
 inline Tokens tokens_of(const Rows& rows, int64_t B, int64_t length, Run& run) {
   Tokens tokens{.cu_seqlens = rows.cu_seqlens, .length = length};
   if (!rows.padding) return tokens;
@@ -106,12 +110,14 @@ Terms row_terms(const Args& a, const Tokens& queries, bool packed, Run& run) {
   const auto& s = a.shape;
   const int64_t rows = (packed ? 1 : s.B) * s.Tq * s.H;
   const Terms terms{run.scratch<float>(rows), run.scratch<float>(rows)};
-  const RowTermsArgs<T> args{operand(a.output, s.V),
+  const RowTermsArgs<T> args{operand(a.query, s.K),
+                             operand(a.output, s.V),
                              operand(a.d_output, s.V),
                              a.denominator,
                              queries,
                              packed ? 1 : s.B,
                              static_cast<int>(s.H),
+                             floor_of(a.options),
                              a.options.eps,
                              terms.scale,
                              terms.add};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/operand.h"
 
 /// What is done to rows before and after the sweeps.
@@ -72,17 +74,18 @@ struct ClearPadding {
 
 template <class T>
 struct RowTermsArgs {
-  Operand<const T> output, d_output;
+  Operand<const T> query, output, d_output;
   const float* denominator = nullptr;  ///< [B, T, heads]
   Tokens tokens;
   int64_t B = 0;
   int heads = 0;
-  float eps = 0;
+  float floor = 0, eps = 0;
   float *scale = nullptr, *add = nullptr;  ///< [B, T, heads]
 };
 
 /// Of each token and head: 1 / max(den, eps), and -(do . o), or 0 where den is clamped: the gradient of den
-/// is their product. A warp a row.
+/// is their product. A warp a row. In float16 a query without features has a scale of 0: 1 / eps is too
+/// large, and what it adds to gradients and its own are 0 whatever the scale is.
 template <class T>
 struct RowTerms {
   using Args = RowTermsArgs<T>;
@@ -101,15 +104,24 @@ struct RowTerms {
     float sum = 0;
     for (int c = thread() % 32; c < args.output.width; c += 32) sum = fused(widen(o[c]), widen(d_o[c]), sum);
     for (int step = 1; step < 32; step *= 2) sum += of_lane_xor(sum, step);
+    const bool featureless = std::is_same_v<T, float16> && args.floor == 0 && !has_features(args, b, t, head);
     if (thread() % 32 != 0) return;
     const int64_t at = place(args.tokens, b, t) * args.heads + head;
     const bool clamped = args.denominator[at] < args.eps;
-    args.scale[at] = 1.0F / (clamped ? args.eps : args.denominator[at]);
+    args.scale[at] = featureless ? 0.0F : 1.0F / (clamped ? args.eps : args.denominator[at]);
     args.add[at] = clamped ? 0.0F : -sum;
   }
   /// B: 1 where packed.
   static int64_t blocks(const Args& args) {
     return (args.B * args.tokens.length * args.heads + kWarps - 1) / kWarps;
+  }
+
+ private:
+  COSFORMER_DEVICE static bool has_features(const Args& args, int64_t b, int64_t t, int head) {
+    const T* query = row_of(args.query, args.tokens, b, t, head);
+    bool found = false;
+    for (int c = thread() % 32; c < args.query.width; c += 32) found |= !(widen(query[c]) <= args.floor);
+    return ballot(found) != 0;
   }
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "kernels/cuda/factor_range.h"
 #include "kernels/cuda/scan_layout.h"
-#include "kernels/cuda/tile_product.h"
 #include "kernels/cuda/walk.h"
 
 namespace cosformer::cuda {
@@ -31,10 +31,13 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
 
   COSFORMER_DEVICE void put_state(float faded);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
+  COSFORMER_DEVICE void fit_factors(const Chunk& chunk, const Factors& f);
   COSFORMER_DEVICE void add_state(float fade);
 
   COSFORMER_DEVICE void read_state(const Factors& f);
-  COSFORMER_DEVICE void put_pairs(const Factors& f);
+  COSFORMER_DEVICE bool put_pairs(const Factors& f, bool scaled);
+  COSFORMER_DEVICE Scale row_scale(int r) const;
+  COSFORMER_DEVICE void scale_rows(float Scale::*by);
   COSFORMER_DEVICE void add_values(float (&out)[L::M][L::kN][4]) const;
   COSFORMER_DEVICE void add_values_apart();
   COSFORMER_DEVICE void find_denominators(const Factors& f);
@@ -63,12 +66,17 @@ class Scan : public Walk<Scan<T, kX, kPart, P>, ScanLayout<T, kX>, kPart> {
   COSFORMER_DEVICE void c_pair(int r, int y, float (&pair)[2]) const {
     get_pair(c_ + r * L::kNarrow + y, args_.floor_c, pair);
   }
+  /// The largest weights of a row, a column warp each: behind the weights, where there is room.
+  COSFORMER_DEVICE float* row_largest(int r) const {
+    return reinterpret_cast<float*>(pairs_ + r * L::kPairs + C);
+  }
 
   T *state_, *pairs_, *waves_;  ///< [X, 2 Y], [C, C], [C, 2 Y]; rows leave through the last
   float *row_sums_, *scales_;   ///< [column warps, C], [C]
   T *a_ = nullptr, *b_tile_ = nullptr, *c_ = nullptr;  ///< [C, X], [C, X], [C, Y]
   float before_[L::kStateM][L::kStateN][4];
   float out_[L::M][L::kN][4];
+  Scale state_scale_, waves_scale_;
 };
 
 template <class T, int kX, Part kPart, class P>
@@ -104,25 +112,37 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::arrive(int stage) {
 
 template <class T, int kX, Part kPart, class P>
 COSFORMER_DEVICE void Scan<T, kX, kPart, P>::compute(const Chunk& chunk, const Factors& f) {
-  bool bad = false;
+  bool infinite = false, scaled = false;
   if (kPart == Part::sweep && chunk.new_state) {
+    state_scale_ = {};
     put_state(chunk.faded);
     this->put_vector(chunk.faded);
   }
   if constexpr (kSums) {
-    bad = put_waves(f);
+    waves_scale_ = {};
+    infinite = put_waves(f);
     this->add_along(f, chunk.fade);
   }
-  bad = any(bad);
+  bool bad = any(infinite || state_scale_.overflows() || waves_scale_.overflows());
+  if (kNarrow<T> && bad) {
+    fit_factors(chunk, f);
+    bad = any(infinite);
+  }
   if (kReads && chunk.first_source) read_state(f);
   if constexpr (kReads && kSums) {
-    put_pairs(f);
-    sync();
+    if constexpr (kNarrow<T>) {
+      while (any(put_pairs(f, scaled))) scaled = true;
+      if (scaled) scale_rows(&Scale::down);
+    } else {
+      put_pairs(f, scaled);
+      sync();
+    }
     if (!bad) add_values(out_);
   }
   if (kSums && chunk.adds) add_state(chunk.fade);
   if constexpr (kReads && kSums) {
     if (bad) add_values_apart();
+    if (scaled) scale_rows(&Scale::up);
   }
   if (!kReads || !chunk.last_source) return;
   if (args_.along == Along::b) find_denominators(f);

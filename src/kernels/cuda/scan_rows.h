@@ -20,16 +20,20 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::read_state(const Factors& f) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int r = warp_row() + fragment_row(m, i);
-        out_[m][n][i] = f.reader_cos[r] * sum[m][n][i];
-        if (args_.N == 2) out_[m][n][i] = fused(f.reader_sin[r], sum[m][L::kN + n][i], out_[m][n][i]);
+        const float up = kNarrow<T> ? state_scale_.up : 1.0F;
+        out_[m][n][i] = f.reader_cos[r] * up * sum[m][n][i];
+        if (args_.N == 2) out_[m][n][i] = fused(f.reader_sin[r] * up, sum[m][L::kN + n][i], out_[m][n][i]);
       }
     }
   }
 }
 
-/// The weights inside the chunk, and the sums of their rows.
+/// The weights inside the chunk, and the sums of their rows. Returns whether this thread saw one that
+/// overflows. Then, once more, `scaled`: each row by itself, so that no reader depends on what it does not
+/// see.
 template <class T, int kX, Part kPart, class P>
-COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
+COSFORMER_DEVICE bool Scan<T, kX, kPart, P>::put_pairs(const Factors& f, bool scaled) {
+  bool overflow = false;
   float sum[L::M][L::kPairsN][4] = {};
   const int column = column_warp() * 8 * L::kPairsN;
   const Factor<P, Order::by_row, true> a{a_ + warp_row() * L::kWide, L::kWide, args_.floor_a};
@@ -40,6 +44,8 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
 #pragma unroll
     for (int half = 0; half < 4; half += 2) {
       const int r = warp_row() + fragment_row(m, half);
+      Scale scale;
+      if (kNarrow<T> && scaled) scale = row_scale(r);
       float row_sum = 0;
 #pragma unroll
       for (int n = 0; n < L::kPairsN; ++n) {
@@ -52,12 +58,41 @@ COSFORMER_DEVICE void Scan<T, kX, kPart, P>::put_pairs(const Factors& f) {
           pair[i] = sees(r, s) ? weight : 0.0F;
           row_sum += pair[i];
         }
-        put_pair(pairs_ + r * L::kPairs + column + fragment_column(n, 0), pair[0], pair[1]);
+        put_pair(pairs_ + r * L::kPairs + column + fragment_column(n, 0), pair[0], pair[1], scale);
+      }
+      if constexpr (kNarrow<T>) {
+        overflow = overflow || scale.overflows();
+        scale.see_row();
+        if (lane() % 4 == 0) row_largest(r)[column_warp()] = scale.largest;
       }
       if (args_.along != Along::b) continue;
       row_sum += of_lane_xor(row_sum, 1);
       row_sum += of_lane_xor(row_sum, 2);
       if (lane() % 4 == 0) row_sums_[column_warp() * C + r] = row_sum;
+    }
+  }
+  return overflow;
+}
+
+/// Of a row whose largest weights are known.
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE Scale Scan<T, kX, kPart, P>::row_scale(int r) const {
+  Scale scale;
+  for (int w = 0; w < L::kColumnWarps; ++w) scale.largest = at_least(scale.largest, row_largest(r)[w]);
+  scale.fit();
+  return scale;
+}
+
+template <class T, int kX, Part kPart, class P>
+COSFORMER_DEVICE void Scan<T, kX, kPart, P>::scale_rows(float Scale::*by) {
+#pragma unroll
+  for (int m = 0; m < L::M; ++m) {
+    const int r = warp_row() + fragment_row(m, 0);
+    const Scale scales[2] = {row_scale(r), row_scale(r + 8)};
+#pragma unroll
+    for (int n = 0; n < L::kN; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) out_[m][n][i] *= scales[i / 2].*by;
     }
   }
 }

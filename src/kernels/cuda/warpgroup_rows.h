@@ -106,9 +106,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_read(float (&read)[2 * 
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::join_waves(const float (&read)[2 * kOutN][4],
                                                               const Factors& f) {
+  const float up = kNarrow<T> ? state_scale_.up : 1.0F;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    const float cosine = f.reader_cos[row(i)], sine = f.reader_sin[row(i)];
+    const float cosine = f.reader_cos[row(i)] * up, sine = f.reader_sin[row(i)] * up;
 #pragma unroll
     for (int n = 0; n < kOutN; ++n) {
       out_[n][i] = cosine * read[n][i];
@@ -131,7 +132,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::begin_values(const uint32_t (
 /// Products a . b as weights, rounded to T in the order of a factor, and the sums of their rows. Rows that
 /// are no tokens are 0, so that it does not matter whether they are seen.
 template <class T, int kX, Part kPart>
-COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kPairsN][4], const Factors& f,
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(float (&pairs)[kPairsN][4], const Factors& f,
                                                          uint32_t (&weights)[4][4]) {
   const float* table = own_.table + (C + row(0) - fragment_column(0, 0));
   const auto fill = [&](auto has_source_terms) {
@@ -156,9 +157,11 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kP
           }
           pair[i] = seen ? product * weight : 0.0F;
           sum += pair[i];
+          if constexpr (kNarrow<T>) pairs[n][2 * half + i] = pair[i];
         }
         weights[n / 2][n % 2 * 2 + half] = narrow_pair(pair[0], pair[1], T{});
       }
+      if constexpr (kNarrow<T>) fit_row(pairs, half, weights);
       row_sums_[half] = sum;
     }
   };
@@ -167,6 +170,33 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::weigh(const float (&pairs)[kP
     fill(std::true_type{});
   } else {
     fill(std::false_type{});
+  }
+}
+
+/// Weights of a row, which four lanes have, scaled by themselves, so that no reader depends on what it does
+/// not see. Without a condition, since products run.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fit_row(const float (&pairs)[kPairsN][4], int half,
+                                                           uint32_t (&weights)[4][4]) {
+  Scale& scale = row_scales_[half] = {};
+#pragma unroll
+  for (int n = 0; n < kPairsN; ++n) {
+    for (int i = 0; i < 2; ++i) scale.see(pairs[n][2 * half + i], T{});
+  }
+  scale.see_row();
+  scale.fit();
+#pragma unroll
+  for (int n = 0; n < kPairsN; ++n) {
+    weights[n / 2][n % 2 * 2 + half] = narrow_pair(pairs[n][2 * half], pairs[n][2 * half + 1], scale, T{});
+  }
+}
+
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::scale_rows(float Scale::*by) {
+#pragma unroll
+  for (int n = 0; n < kOutN; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) out_[n][i] *= row_scales_[i / 2].*by;
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/tile_product.h"
+#include "kernels/cuda/factor_range.h"
 #include "kernels/cuda/walk.h"
 #include "kernels/cuda/warpgroup_args.h"
 
@@ -65,6 +65,7 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE static void raise(uint32_t (&pairs)[4], float floor);
   COSFORMER_DEVICE void put_floors(char* rows, float floor);
   COSFORMER_DEVICE bool put_waves(const Factors& f);
+  COSFORMER_DEVICE void fit_factors(const Chunk& chunk, const Factors& f);
   COSFORMER_DEVICE void load_features(uint32_t (&features)[X / 16][4]) const;
   COSFORMER_DEVICE void begin_pairs(const uint32_t (&features)[X / 16][4], float (&pairs)[kPairsN][4]);
   COSFORMER_DEVICE void begin_read(const uint32_t (&features)[X / 16][4], float (&read)[2 * kOutN][4]);
@@ -75,7 +76,9 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   COSFORMER_DEVICE void put_features(const Factors& f);
   COSFORMER_DEVICE void join_waves(const float (&read)[2 * kOutN][4], const Factors& f);
   COSFORMER_DEVICE void store_rows();
-  COSFORMER_DEVICE void weigh(const float (&pairs)[kPairsN][4], const Factors& f, uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void weigh(float (&pairs)[kPairsN][4], const Factors& f, uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void fit_row(const float (&pairs)[kPairsN][4], int half, uint32_t (&weights)[4][4]);
+  COSFORMER_DEVICE void scale_rows(float Scale::*by);
   COSFORMER_DEVICE void add_values_apart(const uint32_t (&weights)[4][4]);
   COSFORMER_DEVICE void put_split_vector(float faded);
   COSFORMER_DEVICE void begin_split(const uint32_t (&features)[X / 16][4], float (&split)[1][4]) const;
@@ -165,7 +168,8 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
   float kept_[L::kStateM][L::kStateN][4];
   float part_[2][X / 8] = {};  ///< of a read's vector: the columns of a that this thread multiplies
   float out_[kOutN][4];
-  float row_sums_[2] = {};  ///< of weights, of this thread's two rows
+  float row_sums_[2] = {};                           ///< of weights, of this thread's two rows
+  Scale state_scale_, waves_scale_, row_scales_[2];  ///< the last: of the weights of those rows
 };
 
 template <class T, int kX, Part kPart>
@@ -184,6 +188,7 @@ COSFORMER_DEVICE WarpgroupScan<T, kX, kPart>::WarpgroupScan(const Args& args, in
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, const Factors& f) {
   if constexpr (kPart == Part::read) return read_chunk(chunk.new_state, f);
+  state_scale_ = waves_scale_ = {};
   if (kReads && chunk.first_source) {
     put_state(chunk.faded);
     if (L::kSplitsVector && args_.along == Along::b) {
@@ -193,9 +198,14 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     }
   }
   put_floors(b_rows_, args_.floor_b);
-  bool bad = put_waves(f);
+  const bool infinite = put_waves(f);
   publish();
-  bad = any(bad);
+  bool bad = any(infinite || state_scale_.overflows() || waves_scale_.overflows());
+  if (kNarrow<T> && bad) {
+    fit_factors(chunk, f);
+    publish();
+    bad = any(infinite);
+  }
 
   uint32_t weights[4][4];
   if constexpr (kReads) {
@@ -217,11 +227,13 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     if (chunk.first_source) join_waves(read, f);
     if constexpr (L::kSplitsVector) join_split(split[0], f);
     sum_rows();
+    if (kNarrow<T>) scale_rows(&Scale::down);
   } else {
     this->add_along(f, chunk.fade);
   }
 
-  if (decay_ != 0) this->fade_local(chunk.fade);
+  const float kept = kNarrow<T> ? chunk.fade * waves_scale_.down : chunk.fade;
+  if (decay_ != 0 || (kNarrow<T> && kept != 1)) this->fade_local(kept);
   if constexpr (kReads) {
     if (bad) add_values_apart(weights);  // leaves c all 0
   }
@@ -235,6 +247,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
   end_products();
   if constexpr (kReads) {
     wait_for_products<1>();
+    if (kNarrow<T>) scale_rows(&Scale::up);
     if (chunk.last_source) {
       if (is_fetcher()) wait_for_panels();
       sync();
@@ -245,6 +258,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
     }
   }
   wait_for_products<0>();
+  if (kNarrow<T> && waves_scale_.up != 1) this->fade_local(waves_scale_.up);
 }
 
 }  // namespace cosformer::cuda

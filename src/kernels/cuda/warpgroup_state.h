@@ -16,9 +16,10 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
   const auto put = [&](auto has_before) {
     const auto pair = [&](int m, int n, int i) {
       const float first = local_[m][n][i], second = local_[m][n][i + 1];
-      if constexpr (!decltype(has_before)::value) return narrow_pair(first, second, T{});
+      if constexpr (!decltype(has_before)::value) return narrow_pair(first, second, state_scale_, T{});
       const Four sum = before(m, n);
-      return narrow_pair(fused(sum.at[i], faded, first), fused(sum.at[i + 1], faded, second), T{});
+      return narrow_pair(fused(sum.at[i], faded, first), fused(sum.at[i + 1], faded, second), state_scale_,
+                         T{});
     };
 #pragma unroll
     for (int m = 0; m < L::kStateM; ++m) {
@@ -40,6 +41,17 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_state(float faded) {
 /// That of a read, once.
 template <class T, int kX, Part kPart>
 COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_kept_state() {
+  if constexpr (kNarrow<T>) {
+#pragma unroll
+    for (int m = 0; m < L::kStateM; ++m) {
+#pragma unroll
+      for (int n = 0; n < L::kStateN; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) state_scale_.see(kept_[m][n][i], T{});
+      }
+    }
+    state_scale_.fit_block();
+  }
 #pragma unroll
   for (int m = 0; m < L::kStateM; ++m) {
 #pragma unroll
@@ -48,7 +60,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_kept_state() {
       for (int i = 0; i < 4; i += 2) {
         const int x = state_x(m, n, i), y = state_y(n, i), column = state_wave(m) * 32 + y % 32;
         put_pair(reinterpret_cast<T*>(state_ + y / 32 * (X * 128) + panel_place<Panel::wide>(x, 2 * column)),
-                 kept_[m][n][i], kept_[m][n][i + 1]);
+                 kept_[m][n][i], kept_[m][n][i + 1], state_scale_);
       }
     }
   }
@@ -97,13 +109,20 @@ COSFORMER_DEVICE bool WarpgroupScan<T, kX, kPart>::put_waves(const Factors& f) {
     for (int e = 0; e < 4; ++e) {
       largest = at_least(largest, pairs.at[e] & 0x7FFF7FFF, T{});
       const float first = half_of<T>(pairs.at[e], 0), second = half_of<T>(pairs.at[e], 1);
-      cosines.at[e] = narrow_pair(first * cosine, second * cosine, T{});
-      sines.at[e] = narrow_pair(first * sine, second * sine, T{});
+      cosines.at[e] = narrow_pair(first * cosine, second * cosine, waves_scale_, T{});
+      sines.at[e] = narrow_pair(first * sine, second * sine, waves_scale_, T{});
     }
     *reinterpret_cast<Pairs*>(wide_at(waves_, r, y)) = cosines;
     *reinterpret_cast<Pairs*>(wide_at(waves_, r, 64 + y)) = sines;
   }
   return !finite(half_of<T>(largest, 0)) || !finite(half_of<T>(largest, 1));
+}
+
+/// State and waves anew, as small as they have to be.
+template <class T, int kX, Part kPart>
+COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::fit_factors(const Chunk& chunk, const Factors& f) {
+  if (kReads && state_scale_.fit_block()) put_state(chunk.faded);
+  if (waves_scale_.fit_block()) put_waves(f);
 }
 
 /// local += b^T waves
