@@ -266,3 +266,4 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::compute(const Chunk& chunk, c
 #include "kernels/cuda/warpgroup_fetch.h"
 #include "kernels/cuda/warpgroup_rows.h"
 #include "kernels/cuda/warpgroup_state.h"
+#include "kernels/cuda/warpgroup_vector.h"
