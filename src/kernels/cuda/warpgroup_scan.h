@@ -148,9 +148,6 @@ class WarpgroupScan : public Walk<WarpgroupScan<T, kX, kPart>, WarpgroupLayout<T
     const auto both = *reinterpret_cast<const uint32_t*>(from);
     for (int i = 0; i < 2; ++i) pair[i] = half_of<T>(both, i);
   }
-  COSFORMER_DEVICE T c_at(int r, int y) const {
-    return *value_at(c_rows_, r, y);
-  }
   /// How much later than rows a or b those from depth x on begin, for panel_at().
   COSFORMER_DEVICE static uint64_t along_rows(int x) {
     return (x / 64 * L::kPanel + x % 64 * 2) / 16;

@@ -50,7 +50,7 @@ COSFORMER_DEVICE void WarpgroupScan<T, kX, kPart>::put_split_vector(float faded)
       T& held = *reinterpret_cast<T*>(split_vector_ + x / 64 * (8 * 128) +
                                       panel_place<Panel::wide>(3 * n + part, x % 64 * 2));
       narrow(rest, held);
-      rest = finite(rest) ? rest - widen(held) : 0.0F;
+      rest = finite(widen(held)) ? rest - widen(held) : 0.0F;
     }
   }
 }
